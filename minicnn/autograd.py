@@ -1,0 +1,583 @@
+"""Reverse-mode automatic differentiation, of any order: the whole engine.
+
+The idea in one paragraph. A *primitive* is a pure function of arrays together with one rule per array argument: given
+the cotangent g = dL/dy of its result, the rule returns the cotangent dL/dx of that argument (a vector-Jacobian
+product). Calling a primitive on tensors computes the result and leaves a *node* behind, which remembers the
+primitive, where its inputs came from, and just those values that the rules name. `backward` then visits the nodes in
+the reverse of the order in which they were made. An input is always older than what is computed from it, so when a
+node's turn comes, every user of its result has already sent its share of the gradient: creation order is a
+topological order, and no recursion is needed.
+
+Rules are written with operators and primitives. On plain arrays they just compute (first order). On tensors they
+record themselves, and so what they return can be differentiated again: `create_graph=True` gives any order.
+"""
+
+import itertools
+import os
+import sys
+import threading
+from contextlib import ContextDecorator
+from types import MethodType
+
+import numpy as np
+
+from .backend import fingerprint, is_array, xp_of
+from .errors import AnomalyError, DeviceError, GraphError, InputError, MinicnnError
+
+__all__ = [
+    "Traced", "Guard", "Node", "Primitive", "primitive", "no_grad", "enable_grad", "set_grad_enabled",
+    "is_grad_enabled", "detect_anomaly", "run_backward", "raw", "sum_to", "broadcast_to", "cast",
+]
+
+
+# ------------------------------------------------------------------------------------------------------- modes
+
+class _Mode(threading.local):
+    """What is switched on in this thread."""
+
+    recording = True
+    anomaly = False
+
+
+_mode = _Mode()
+
+
+class _GradMode(ContextDecorator):
+    """A `with` block, or a decorator, inside which recording is on or off."""
+
+    _enabled = True
+
+    def _recreate_cm(self):  # a decorated function gets a fresh block per call, so threads and recursion are safe
+        return type(self)()
+
+    def __enter__(self):
+        self._before, _mode.recording = _mode.recording, self._enabled
+        return self
+
+    def __exit__(self, *exc):
+        _mode.recording = self._before
+
+
+class no_grad(_GradMode):
+    """`with no_grad():` or `@no_grad()`: nothing is recorded, results need no gradient, memory is freed at once."""
+
+    _enabled = False
+
+
+class enable_grad(_GradMode):
+    """`with enable_grad():` records again inside a `no_grad` block."""
+
+    _enabled = True
+
+
+class set_grad_enabled(_GradMode):
+    """`set_grad_enabled(False)` switches recording off from now on; as a `with` block, until its end."""
+
+    def __init__(self, enabled):
+        self._outside, self._enabled = _mode.recording, bool(enabled)
+        _mode.recording = self._enabled
+
+    def _recreate_cm(self):
+        return set_grad_enabled(self._enabled)
+
+    def __enter__(self):
+        _mode.recording = self._enabled
+        return self
+
+    def __exit__(self, *exc):
+        _mode.recording = self._outside
+
+
+def is_grad_enabled():
+    """True while operations are recorded in this thread."""
+    return _mode.recording
+
+
+class detect_anomaly(ContextDecorator):
+    """`with detect_anomaly():` the first operation that makes a NaN or an Inf raises, forward or backward.
+
+    The error names the operation and the line of your program that called it.
+    """
+
+    def _recreate_cm(self):
+        return type(self)()
+
+    def __enter__(self):
+        self._before, _mode.anomaly = _mode.anomaly, True
+        return self
+
+    def __exit__(self, *exc):
+        _mode.anomaly = self._before
+
+
+_HERE = os.path.dirname(os.path.abspath(__file__)) + os.sep
+
+
+def _caller():
+    """File and line of the innermost frame outside this package."""
+    frame = sys._getframe(1)
+    while frame.f_back is not None and os.path.abspath(frame.f_code.co_filename).startswith(_HERE):
+        frame = frame.f_back
+    return f"{frame.f_code.co_filename}:{frame.f_lineno}"
+
+
+def _not_finite(array):
+    """'NaN', 'Inf' or '' for what an array holds (integers and booleans hold neither)."""
+    if getattr(array, "dtype", None) is None or array.dtype.kind not in "fc":
+        return ""
+    xp = xp_of(array)
+    if bool(xp.isfinite(array).all()):
+        return ""
+    return "NaN" if bool(xp.isnan(array).any()) else "Inf"
+
+
+# --------------------------------------------------------------------------------------------- values that trace
+
+class Guard:
+    """Counts the writes into one block of memory; every tensor that views the block shares its guard.
+
+    Writes through tensors call `bump`. Raw arrays that were handed out (`tensor.data`) can be written behind our back,
+    so from then on the guard compares their checksum whenever a node asks, and counts a change as a write.
+    """
+
+    version = 0
+    handed_out = None  # None, or a list of [array, checksum]
+
+    def bump(self):
+        """The memory was written."""
+        self.version += 1
+        if self.handed_out is not None:
+            for entry in self.handed_out:
+                entry[1] = fingerprint(entry[0])
+
+    def hand_out(self, array):
+        """The raw array goes to the user, who may write into it."""
+        if self.handed_out is None:
+            self.handed_out = []
+        if not any(entry[0] is array for entry in self.handed_out):
+            self.handed_out.append([array, fingerprint(array)])
+
+    def stamp(self):
+        """The number of writes so far; equal stamps mean unchanged memory."""
+        if self.handed_out is not None:
+            for entry in self.handed_out:
+                checksum = fingerprint(entry[0])
+                if checksum != entry[1]:
+                    entry[1] = checksum
+                    self.version += 1
+        return self.version
+
+
+class Traced:
+    """What the engine needs of a tensor; `tensor.Tensor` adds the operators and methods."""
+
+    __slots__ = ("_data", "_node", "_guard", "requires_grad", "_grad", "_hooks", "__weakref__")
+    _result = None  # the class of results (Tensor), also of operations on subclasses such as Parameter
+
+    @classmethod
+    def _make(cls, data, node=None, guard=None):
+        """A tensor around `data`, without copy or checks."""
+        self = object.__new__(cls)
+        self._data = data
+        self._node = node
+        self._guard = Guard() if guard is None else guard
+        self.requires_grad = node is not None
+        self._grad = None
+        self._hooks = None
+        return self
+
+
+def raw(x):
+    """The array behind a tensor; anything else as it is."""
+    return x._data if isinstance(x, Traced) else x
+
+
+# --------------------------------------------------------------------------------------------------- primitives
+
+class _Rule:
+    """A vjp rule and, for each of its parameters, where the engine finds the value."""
+
+    __slots__ = ("function", "sources", "args", "needs_y")
+
+    def __init__(self, function, owner):
+        code = function.__code__
+        self.function, self.sources, self.args, self.needs_y = function, [], set(), False
+        for name in code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]:
+            self.sources.append(self._source(name, owner))
+
+    def _source(self, name, owner):
+        if name == "y":
+            self.needs_y = True
+        if name in ("g", "y", "saved", "i", "wanted", "shapes"):
+            return name, None
+        if name == owner.varargs:
+            self.args = None  # all of them
+            return "args", None
+        if name in owner.arg_names:
+            self.args.add(owner.arg_names.index(name))
+            return "arg", owner.arg_names.index(name)
+        if name.endswith("_shape") and name[:-6] in owner.arg_names:
+            return "shape", owner.arg_names.index(name[:-6])
+        if name in owner.keywords:
+            return "keyword", name
+        raise TypeError(f"{owner.name}: a rule names {name!r}, which is neither g, y nor an argument of {owner.name}")
+
+
+class Primitive:
+    """A function of arrays (positional) and options (keyword-only), with a vjp rule for each array.
+
+    `defvjp(a=rule, b=rule)` gives one rule per argument; `defvjp_all(rule)` one that returns a tuple for all of them;
+    `defvjp_each(rule)` serves functions of any number of arrays (`*xs`), once per array `i`. A rule's parameter names
+    say what it needs, and nothing else is kept in memory: `g` the cotangent, `y` the result, argument names,
+    `<argument>_shape`, keyword names, `saved`, the name of `*xs` (all arrays), `i`, `shapes` (of all arguments), `wanted` (which of them need one).
+    """
+
+    def __init__(self, function, saves=None, view=False):
+        code = function.__code__
+        self.function, self.name, self.__doc__ = function, function.__name__, function.__doc__
+        self.__name__ = self.__qualname__ = function.__name__
+        self.__wrapped__ = function
+        self.__module__ = function.__module__
+        self.arg_names = code.co_varnames[: code.co_argcount]
+        self.keywords = code.co_varnames[code.co_argcount : code.co_argcount + code.co_kwonlyargcount]
+        self.varargs = code.co_varnames[len(self.arg_names) + len(self.keywords)] if code.co_flags & 4 else None
+        self.defaults = function.__kwdefaults__ or {}
+        self.saves = saves  # None, "values" (recomputed when recording) or "constants" (masks, indices)
+        self.view = view  # the result may share memory with the first argument
+        self.rules, self.joint, self.each = None, None, None
+        self._plans = {}
+
+    def __repr__(self):
+        return f"<primitive {self.name}>"
+
+    def __get__(self, instance, owner=None):
+        """As a class attribute, a primitive is a method whose first array is the instance."""
+        return self if instance is None else MethodType(self, instance)
+
+    def defvjp(self, **rules):
+        """One rule per array argument, by name; None for an argument in which the function is locally constant."""
+        self.rules = [None] * len(self.arg_names)
+        for name, rule in rules.items():
+            self.rules[self.arg_names.index(name)] = None if rule is None else _Rule(rule, self)
+        return self
+
+    def defvjp_all(self, rule):
+        """One rule that returns the cotangents of all arguments (None where not `wanted`)."""
+        self.joint = _Rule(rule, self)
+        return self
+
+    def defvjp_each(self, rule):
+        """One rule for every array of `*xs`; it is called once per array, `i` being its position."""
+        self.each = _Rule(rule, self)
+        return self
+
+    def _plan(self, mask, n):
+        """For the arguments whose bit is set in `mask`: their rules, the argument values to keep, whether to keep y."""
+        wanted = [i for i in range(n) if mask >> i & 1]
+        if self.joint or self.each:
+            rules = [self.joint or self.each] * len(wanted)
+        elif self.rules is None:
+            raise GraphError(f"{self.name} has no derivative rule, but an argument requires a gradient")
+        else:
+            wanted = [i for i in wanted if self.rules[i] is not None]
+            rules = [self.rules[i] for i in wanted]
+        keep = sorted(set().union(*(range(n) if rule.args is None else rule.args for rule in rules)))
+        plan = self._plans[mask, n] = wanted, rules, keep, any(rule.needs_y for rule in rules)
+        return plan
+
+    def __call__(self, *args, **kw):
+        traced, mask, bit, arrays = None, 0, 1, []
+        for a in args:
+            if isinstance(a, Traced):
+                traced = a
+                if a.requires_grad:
+                    mask |= bit
+                arrays.append(a._data)
+            else:
+                arrays.append(a)
+            bit += bit
+        try:
+            y = self.function(*arrays, **kw)
+        except (ValueError, TypeError, IndexError, AttributeError) as error:
+            if isinstance(error, MinicnnError):
+                raise
+            raise self._complaint(arrays, error) from error
+        if traced is None:
+            return y[0] if self.saves else y
+        saved = None
+        if self.saves:
+            y, saved = y
+        if y.__class__ is not np.ndarray and not is_array(y):
+            y = np.asarray(y)  # NumPy reduces to scalars, which are not arrays
+        guard = args[0]._guard if self.view and isinstance(args[0], Traced) else None
+        node = None
+        if mask and _mode.recording:
+            plan = self._plans.get((mask, len(args))) or self._plan(mask, len(args))
+            if plan[0]:
+                node = Node(self, plan, args, arrays, kw, y, saved, traced._result)
+        out = traced._result._make(y, node, guard)
+        if node is not None and plan[3]:
+            node.guards.append((out._guard, out._guard.stamp(), "its own result"))
+        if _mode.anomaly:
+            self._check_finite(y, arrays, node)
+        return out
+
+    def _check_finite(self, y, arrays, node):
+        where = _caller()
+        if node is not None:
+            node.where = where
+        kind = _not_finite(y)
+        if kind and not any(_not_finite(a) for a in arrays if is_array(a)):
+            raise AnomalyError(f"{self.name} made the first {kind}, forward, at {where}; its inputs were finite")
+
+    def _complaint(self, arrays, error):
+        """The array module's error, told as an InputError that shows every argument."""
+        try:
+            xp_of(*arrays)
+        except DeviceError as mixed:
+            return mixed
+        names = self.arg_names if len(self.arg_names) == len(arrays) else range(len(arrays))
+        shown = ", ".join(f"{n}: {_describe(a)}" for n, a in zip(names, arrays))
+        return InputError(self.name, "its arguments", "arrays that fit together", shown, str(error))
+
+
+def _describe(a):
+    return f"{a.dtype} {tuple(a.shape)}" if hasattr(a, "shape") else repr(a)
+
+
+def primitive(function=None, *, saves=None, view=False):
+    """Make a function of arrays a primitive: `@primitive`, or `@primitive(saves=..., view=True)`.
+
+    saves="values": the function returns (y, saved); first-order rules find `saved`, recording rules find None and
+    compute the same from the arguments. saves="constants": `saved` is locally constant (mask, index), always given.
+    """
+    if function is None:
+        return lambda f: Primitive(f, saves, view)
+    return Primitive(function, saves, view)
+
+
+# -------------------------------------------------------------------------------------------------------- nodes
+
+_order = itertools.count()
+
+
+class Node:
+    """One recorded call of a primitive."""
+
+    __slots__ = ("primitive", "plan", "edges", "shapes", "dtype", "args", "kw", "y", "saved", "guards", "order",
+                 "result", "hooks", "where", "__weakref__")
+
+    def __init__(self, primitive, plan, args, arrays, kw, y, saved, result):
+        self.primitive, self.plan, self.kw, self.saved, self.result = primitive, plan, kw, saved, result
+        wanted, _, keep, keep_y = plan
+        self.edges = [args[i]._node or args[i] for i in wanted]  # the node that made the input, or the leaf itself
+        self.shapes = [a.shape if hasattr(a, "shape") else () for a in arrays]
+        self.dtype = y.dtype
+        self.y = y if keep_y else None
+        self.args, self.guards = {}, []
+        for i in keep:
+            a = args[i]
+            if isinstance(a, Traced):
+                self.guards.append((a._guard, a._guard.stamp(), f"argument {i}"))
+            elif is_array(a):
+                a = a.copy()  # nobody can write into our copy
+            self.args[i] = a
+        self.order = next(_order)
+        self.hooks = self.where = None
+
+    @property
+    def name(self):
+        """Name of the primitive."""
+        return self.primitive.name
+
+    @property
+    def next_functions(self):
+        """The nodes (or leaf tensors) that the inputs came from."""
+        return tuple(self.edges or ())
+
+    def __repr__(self):
+        return f"<{self.name} node>"
+
+    def release(self):
+        """Forget everything; a later backward through this node raises."""
+        self.edges = self.args = self.y = self.saved = self.guards = None
+
+    def check(self):
+        """Raise if the node was freed, or if a value that its rules need has been overwritten."""
+        if self.edges is None:
+            raise GraphError(
+                f"{self.name}: this part of the graph was freed by an earlier backward. Pass retain_graph=True to the "
+                "earlier one, or compute the result again"
+            )
+        for guard, stamp, what in self.guards:
+            if guard.stamp() != stamp:
+                where = f" (recorded at {self.where})" if self.where else ""
+                raise GraphError(
+                    f"{self.name}{where}: {what} was changed in place after {self.name} used it, and the gradient needs "
+                    "the old value. Change a copy (x = x.clone()), or make the change after backward(). "
+                    "detect_anomaly() shows the line that recorded the operation"
+                )
+
+    def call(self, rule, g, i, recording):
+        """What `rule` returns for cotangent `g`: arrays in, arrays out, or tensors in, tensors out."""
+        values = []
+        for kind, key in rule.sources:
+            if kind == "g":
+                values.append(g)
+            elif kind == "arg":
+                a = self.args[key]
+                values.append(a if recording else raw(a))
+            elif kind == "args":
+                values.append([a if recording else raw(a) for a in self.args.values()])
+            elif kind == "y":
+                values.append(self.result._make(self.y, self) if recording else self.y)
+            elif kind == "keyword":
+                values.append(self.kw[key] if key in self.kw else self.primitive.defaults[key])
+            elif kind == "shape":
+                values.append(self.shapes[key])
+            elif kind == "saved":
+                values.append(None if recording and self.primitive.saves == "values" else self.saved)
+            elif kind == "i":
+                values.append(i)
+            elif kind == "shapes":
+                values.append(self.shapes)
+            else:
+                values.append([j in self.plan[0] for j in range(len(self.shapes))])
+        return rule.function(*values)
+
+    def cotangents(self, g, recording, needed):
+        """Yield (edge, cotangent) for each input that is needed, with broadcasting undone."""
+        wanted, rules, _, _ = self.plan
+        joint = self.primitive.joint and self.call(rules[0], g, None, recording)
+        for i, rule, edge in zip(wanted, rules, self.edges):
+            if needed is not None and id(edge) not in needed:
+                continue
+            c = joint[i] if joint else self.call(rule, g, i, recording)
+            if c is None:
+                continue
+            if c.shape != self.shapes[i]:
+                c = sum_to(c, shape=self.shapes[i])
+            if _mode.anomaly:
+                self._check_finite(c, g)
+            yield edge, c
+
+    def _check_finite(self, c, g):
+        kind = _not_finite(raw(c))
+        if kind and not _not_finite(raw(g)):
+            raise AnomalyError(f"{self.name} made the first {kind}, backward; it was recorded at {self.where or 'an unknown line'}")
+
+
+# ------------------------------------------------------------------------------------------------- the walk back
+
+def _graph(vertices):
+    """All nodes that the vertices were computed from, newest first; leaves are left out."""
+    seen, stack = {}, list(vertices)
+    while stack:
+        vertex = stack.pop()
+        if isinstance(vertex, Node) and id(vertex) not in seen:
+            seen[id(vertex)] = vertex
+            if vertex.edges is None:
+                vertex.check()
+            stack.extend(vertex.edges)
+    return sorted(seen.values(), key=lambda node: node.order, reverse=True)
+
+
+def _leading_to(nodes, targets):
+    """Ids of the vertices that depend on a target: only through these need the walk go."""
+    needed = {id(target) for target in targets}
+    for node in reversed(nodes):  # oldest first
+        if any(id(edge) in needed for edge in node.edges):
+            needed.add(id(node))
+    return needed
+
+
+def _through_hooks(hooks, g, result):
+    """Run the hooks on a gradient; each sees a tensor and may return another one."""
+    if not hooks:
+        return g
+    boxed = g if isinstance(g, Traced) else result._make(g)
+    for hook in list(hooks.values()):
+        answer = hook(boxed)
+        boxed = boxed if answer is None else answer
+    return boxed if isinstance(g, Traced) else raw(boxed)
+
+
+def run_backward(outputs, cotangents, targets=None, retain_graph=False, create_graph=False):
+    """The walk: gradients of sum <output, cotangent> by every leaf (as (leaf, gradient) pairs) or by each target.
+
+    `cotangents` are arrays, or tensors under create_graph. With targets: a list of gradients, None where a target
+    was not reached. Interior gradients are added up in `pending` and dropped as their node is done.
+    """
+    vertices = [t._node or t for t in outputs]
+    nodes = _graph(vertices)
+    goals = None if targets is None else {id(t._node or t): t for t in targets}
+    needed = None if targets is None else _leading_to(nodes, [t._node or t for t in targets])
+    pending, owned, leaves, found = {}, set(), {}, {}
+
+    def send(vertex, g):
+        key = id(vertex)
+        if not isinstance(vertex, Node):
+            leaves[key] = vertex
+        if key not in pending:
+            pending[key] = g
+        elif key in owned and not create_graph:
+            pending[key] += g  # our own sum of two others: nobody else holds it
+        else:
+            pending[key] = pending[key] + g
+            owned.add(key)
+
+    with enable_grad() if create_graph else no_grad():
+        for vertex, g in zip(vertices, cotangents):
+            send(vertex, g)
+        for node in nodes:
+            g = pending.pop(id(node), None)
+            owned.discard(id(node))
+            if g is None or (needed is not None and id(node) not in needed):
+                continue
+            if g.dtype != node.dtype:
+                g = cast(g, dtype=node.dtype)
+            g = _through_hooks(node.hooks, g, node.result)
+            if goals is not None and id(node) in goals:
+                found[id(node)] = g
+            node.check()
+            for edge, c in node.cotangents(g, create_graph, needed):
+                send(edge, c)
+            if not (retain_graph or create_graph):
+                node.release()
+        for key, leaf in leaves.items():
+            g = pending.pop(key)
+            if g.dtype != leaf._data.dtype:
+                g = cast(g, dtype=leaf._data.dtype)
+            found[key] = _through_hooks(leaf._hooks, g, leaf._result)
+    if targets is None:
+        return [(leaf, found[key]) for key, leaf in leaves.items()]
+    return [found.get(id(t._node or t)) for t in targets]
+
+
+# ------------------------------------------------------------ the three primitives that the walk itself depends on
+
+@primitive
+def sum_to(x, *, shape):
+    """Sum x over the axes that broadcasting added or stretched, so that it has `shape`; the adjoint of broadcast_to."""
+    extra = x.ndim - len(shape)
+    axes = tuple(range(extra)) + tuple(
+        i for i, n in enumerate(shape, start=extra) if n == 1 and x.shape[i] != 1
+    )
+    return x.sum(axis=axes, keepdims=True).reshape(shape) if axes else x.reshape(shape)
+
+
+@primitive(view=True)
+def broadcast_to(x, *, shape):
+    """x repeated along new or size-1 axes to `shape`, as a read-only view; the adjoint of sum_to."""
+    return xp_of(x).broadcast_to(x, shape)
+
+
+@primitive
+def cast(x, *, dtype):
+    """x in another dtype."""
+    return x.astype(dtype)
+
+
+sum_to.defvjp(x=lambda g, x_shape: broadcast_to(g, shape=x_shape))
+broadcast_to.defvjp(x=lambda g, x_shape: sum_to(g, shape=x_shape))
+cast.defvjp(x=lambda g: g)  # the walk casts a cotangent to its node's dtype
