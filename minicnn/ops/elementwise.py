@@ -11,7 +11,7 @@ from ..backend import xp_of
 from .special import erf as _erf_values
 
 __all__ = [
-    "add", "sub", "mul", "div", "neg", "pow", "square", "abs", "exp", "expm1", "log", "log1p", "log2", "sqrt", "rsqrt",
+    "add", "sub", "mul", "mul_mask", "div", "neg", "pow", "square", "abs", "exp", "expm1", "log", "log1p", "log2", "sqrt", "rsqrt",
     "sin", "cos", "tan", "tanh", "sigmoid", "softplus", "erf", "reciprocal", "maximum", "minimum", "clamp", "where",
     "sign", "floor", "ceil", "round", "relu", "leaky_relu", "elu", "silu", "gelu", "hardtanh", "prelu",
     "eq", "ne", "lt", "le", "gt", "ge", "isnan", "isinf", "isfinite", "logical_and", "logical_or", "logical_not",
@@ -36,6 +36,15 @@ def sub(u, v):
 def mul(u, v):
     """y = u v."""
     return u * v
+
+
+@primitive
+def mul_mask(x, *, mask):
+    """y = x mask, for a mask that the caller made and nobody else can write into (so that it need not be copied)."""
+    return x * mask
+
+
+mul_mask.defvjp(x=lambda g, mask: mul_mask(g, mask=mask))
 
 
 @primitive

@@ -37,7 +37,7 @@ class SGD(Optimizer):
         else:
             v = state.get("momentum_buffer")
             if v is None:
-                v = state["momentum_buffer"] = g.copy()
+                v = state["momentum_buffer"] = g.astype(w.dtype)  # a copy
             else:
                 v *= momentum
                 v += xp.multiply(g, 1 - group["dampening"], out=step)

@@ -1,0 +1,66 @@
+"""Normalisation to mean 0 and variance 1 over some axes, then scale and shift: batch, layer, group and instance norm."""
+
+from ..autograd import Traced, primitive, sum_to
+from ..backend import xp_of
+from .elementwise import rsqrt
+from .reduce import mean, var
+from .shape import getitem, pad_zeros
+
+__all__ = ["moments", "normalize", "window_sum"]
+
+
+def moments(x, axes):
+    """(mean, biased variance) of an array over the axes, which stay with length 1.
+
+    Two passes: the one-pass form E[x^2] - E[x]^2 loses all digits when the mean is large beside the deviation.
+    """
+    centre = x.mean(axis=axes, keepdims=True)
+    deviation = x - centre
+    return centre, xp_of(x).mean(deviation * deviation, axis=axes, keepdims=True)
+
+
+@primitive
+def normalize(x, weight, bias, *, axes, eps, stats):
+    """y = (x - m) / sqrt(s^2 + eps) * weight + bias, m and s^2 the mean and biased variance of x over the axes.
+
+    stats: (m, s^2) of x, computed by `moments`. They are functions of x, and the gradient flows through them.
+    Ioffe, Szegedy 2015, algorithm 1.
+    """
+    centre, variance = stats
+    scale = weight / xp_of(x).sqrt(variance + x.dtype.type(eps))
+    y = x - centre
+    y *= scale
+    y += bias
+    return y
+
+
+def _normalize_rule(g, x, weight, weight_shape, bias_shape, axes, eps, stats, wanted):
+    """dx = r (e - mean(e) - n mean(e n)) with r = 1/sqrt(s^2 + eps), n the normalised x and e = g weight."""
+    if isinstance(g, Traced):  # recorded for another derivative: the moments must be traced too
+        stats = mean(x, axis=axes, keepdims=True), var(x, axis=axes, correction=0, keepdims=True)
+    root = rsqrt(stats[1] + eps)
+    normal = (x - stats[0]) * root
+    dx = dweight = dbias = None
+    if wanted[0]:
+        e = g * weight
+        dx = (e - mean(e, axis=axes, keepdims=True) - normal * mean(e * normal, axis=axes, keepdims=True)) * root
+    if wanted[1]:
+        dweight = sum_to(g * normal, shape=weight_shape)
+    if wanted[2]:
+        dbias = sum_to(g, shape=bias_shape)
+    return dx, dweight, dbias
+
+
+normalize.defvjp_all(_normalize_rule)
+
+
+def window_sum(x, size, axis):
+    """Sum over a window of `size` neighbours along an axis: size // 2 before, (size - 1) // 2 after, zeros outside."""
+    widths = [(0, 0)] * len(x.shape)
+    widths[axis] = (size // 2, (size - 1) // 2)
+    padded = pad_zeros(x, widths=tuple(widths))
+    before = (slice(None),) * axis
+    total = getitem(padded, index=(*before, slice(0, x.shape[axis])))
+    for k in range(1, size):
+        total = total + getitem(padded, index=(*before, slice(k, k + x.shape[axis])))
+    return total

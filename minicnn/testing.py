@@ -1,0 +1,172 @@
+"""Checks that a derivative rule is right: against differences, at any order, and exactly for linear maps.
+
+All checks run in float64. A central difference (f(x+h) - f(x-h)) / 2h has an error of about h^2 f''' / 6 + eps |f| / h,
+which is least near h = eps^(1/3), about 6e-6 times max(1, |x|): some ten digits are right there.
+"""
+
+import math
+
+import numpy as np
+
+from .autograd import enable_grad, no_grad, raw
+from .derivatives import grad, jvp, vjp
+from .errors import InputError
+from .tensor import Tensor
+
+__all__ = ["check_grads", "check_adjoint", "check_jvp", "GradientMismatch"]
+
+
+class GradientMismatch(AssertionError):
+    """A derivative rule and the differences of its function disagree; says where and by how much."""
+
+
+def _as_float64(function, arrays):
+    for i, a in enumerate(arrays):
+        if np.asarray(raw(a)).dtype.kind != "f":
+            raise InputError(function, f"argument {i}", "an array of floating-point numbers", np.asarray(raw(a)).dtype)
+    return [np.array(raw(a), dtype=np.float64) for a in arrays]
+
+
+def _scalar_of(f, cotangent):
+    """x -> <cotangent, f(x)>, a plain number, without recording."""
+
+    def value(arrays):
+        with no_grad():
+            y = f(*[Tensor._make(a.copy()) for a in arrays])
+        return math.fsum((np.asarray(raw(y), dtype=np.float64) * cotangent).ravel())
+
+    return value
+
+
+def _difference(value, arrays, k, direction, h):
+    """Central difference along `direction` in argument k, with one of half the step as a second opinion.
+
+    Returns (best estimate, noise floor, whether a kink seems to lie inside the step). On a smooth function the two
+    estimates differ by O(h^2); at a kink the one-sided slopes differ by much more, and do not come together.
+    """
+
+    def at(t):
+        moved = list(arrays)
+        moved[k] = arrays[k] + t * direction
+        return value(moved)
+
+    plus, minus, centre = at(h), at(-h), value(arrays)
+    slope, half = (plus - minus) / (2 * h), (at(h / 2) - at(-h / 2)) / h
+    right, left = (plus - centre) / h, (centre - minus) / h
+    noise = 8 * np.finfo(np.float64).eps * max(abs(plus), abs(minus), abs(centre), 1e-300) / h
+    curved = abs(slope - half) + noise + h * abs(slope)
+    kink = abs(right - left) > 1e-2 * (abs(right) + abs(left)) + 1e3 * curved
+    return (4 * half - slope) / 3, noise + abs(half - slope) / 3, kink
+
+
+def _entries(shape, count, rng):
+    """At most `count` different entries of an array, as index tuples."""
+    size = math.prod(shape)
+    chosen = range(size) if size <= count else sorted(rng.choice(size, count, replace=False))
+    return [np.unravel_index(i, shape) for i in chosen]
+
+
+def check_grads(f, *arrays, order=1, rtol=1e-6, atol=1e-8, entries=16, seed=0, name=None):
+    """Compare f's derivatives, up to `order`, with central differences; raise GradientMismatch where they disagree.
+
+    f takes tensors and returns one tensor; `arrays` are its float64 arguments. Checked are one random direction over
+    each argument and up to `entries` single entries, for a random cotangent. Order n checks the gradient function,
+    itself built by create_graph, at order n - 1. The tolerance is atol + rtol |expected| + the noise floor of the
+    difference, and a kink within the step is reported as such: move the sample away from it.
+    """
+    arrays = _as_float64("check_grads", arrays)
+    name = name or getattr(f, "__name__", "f")
+    rng = np.random.default_rng(seed)
+    leaves = [Tensor(a, requires_grad=True) for a in arrays]
+    y = f(*leaves)
+    if not isinstance(y, Tensor):
+        raise InputError("check_grads", "f", "a function that returns one tensor", type(y).__name__)
+    cotangent = rng.normal(size=y.shape)
+    if not y.requires_grad:
+        found = [None] * len(leaves)
+    else:
+        found = grad(y, leaves, Tensor(cotangent), create_graph=order > 1, allow_unused=True)
+    value = _scalar_of(f, cotangent)
+    for k, (a, g) in enumerate(zip(arrays, found)):
+        g = np.zeros_like(a) if g is None else np.asarray(raw(g))
+        if g.shape != a.shape or g.dtype != np.float64:
+            raise GradientMismatch(f"{name}: the gradient of argument {k} has {g.dtype} {g.shape}, expected float64 {a.shape}")
+        if a.size == 0:
+            continue
+        h = 6e-6 * max(1.0, float(np.abs(a).max()))
+        unit = rng.normal(size=a.shape)
+        unit /= np.linalg.norm(unit)
+        probes = [("along a random direction", unit)]
+        for index in _entries(a.shape, entries, rng):
+            one = np.zeros_like(a)
+            one[index] = 1.0
+            probes.append((f"at entry {tuple(int(i) for i in index)}", one))
+        for where, direction in probes:
+            expected, noise, kink = _difference(value, arrays, k, direction, h)
+            got = float((g * direction).sum())
+            if not abs(got - expected) <= atol + rtol * abs(expected) + noise:
+                reason = "; a kink lies within the step, so move the sample away from it" if kink else ""
+                raise GradientMismatch(
+                    f"{name}: derivative of argument {k} {where} (order {order}): rule {got:.12g}, difference "
+                    f"{expected:.12g}, noise floor {noise:.1e}{reason}"
+                )
+    if order > 1:
+        _check_next_order(f, arrays, cotangent, found, order, rtol, atol, entries, seed, name)
+
+
+def _check_next_order(f, arrays, cotangent, found, order, rtol, atol, entries, seed, name):
+    """Check the function (x, cotangent) -> gradients of f, which create_graph makes differentiable."""
+    for k, g in enumerate(found):
+        if g is None or g.size == 0:
+            continue
+
+        def gradient(*tensors, k=k):
+            *xs, c = tensors
+            xs = [x if x.requires_grad else x.detach().requires_grad_() for x in xs]
+            y = f(*xs)
+            result = grad(y, xs[k], c, create_graph=True, allow_unused=True)[0] if y.requires_grad else None
+            return xs[k] * 0 if result is None else result
+
+        def recorded(*tensors, gradient=gradient):
+            from_leaves = [t if t.requires_grad else t.detach().requires_grad_() for t in tensors]
+            return gradient(*from_leaves)
+
+        check_grads(_with_recording(recorded), *arrays, cotangent, order=order - 1, rtol=rtol * 10, atol=atol * 10,
+                    entries=entries, seed=seed + 1, name=f"gradient of {name} by argument {k}")
+
+
+def _with_recording(f):
+    """f, run with recording on even inside no_grad (a gradient function needs its graph to compute anything)."""
+    def run(*tensors):
+        with enable_grad():
+            return f(*tensors)
+
+    return run
+
+
+def check_adjoint(forward, adjoint, x, g, rtol=1e-12):
+    """<forward(x), g> = <x, adjoint(g)> to rounding, for a linear map and its adjoint on arrays or tensors."""
+    y, back = np.asarray(raw(forward(x))), np.asarray(raw(adjoint(g)))
+    x, g = np.asarray(raw(x)), np.asarray(raw(g))
+    if y.shape != g.shape or back.shape != x.shape:
+        raise GradientMismatch(f"shapes: forward gives {y.shape} for a cotangent {g.shape}, adjoint {back.shape} for {x.shape}")
+    left, right = math.fsum((y * g).ravel()), math.fsum((x * back).ravel())
+    scale = math.fsum(np.abs(y * g).ravel()) + math.fsum(np.abs(x * back).ravel())
+    if not abs(left - right) <= rtol * scale + 1e-300:
+        raise GradientMismatch(f"<Ax, g> = {left!r} but <x, A'g> = {right!r}, relative difference {abs(left - right) / scale:.1e}")
+
+
+def check_jvp(f, *arrays, rtol=1e-10, seed=0):
+    """<g, J v> = <J'g, v> for random g and v: forward and reverse derivatives of f agree."""
+    arrays = _as_float64("check_jvp", arrays)
+    rng = np.random.default_rng(seed)
+    xs, vs = [Tensor(a) for a in arrays], [Tensor(rng.normal(size=a.shape)) for a in arrays]
+    y, forward = jvp(f, xs, vs)
+    g = Tensor(rng.normal(size=y.shape))
+    _, pullback = vjp(f, *xs)
+    left = float((g * forward).sum())
+    products = [float((p * v).sum()) for p, v in zip(pullback(g), vs)]
+    right = math.fsum(products)
+    scale = float((g * forward).abs().sum()) + sum(map(abs, products)) + 1e-300
+    if not abs(left - right) <= rtol * scale:
+        raise GradientMismatch(f"<g, Jv> = {left!r} but <J'g, v> = {right!r}, relative difference {abs(left - right) / scale:.1e}")
