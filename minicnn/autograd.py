@@ -178,13 +178,18 @@ class Traced:
     def _make(cls, data, node=None, guard=None):
         """A tensor around `data`, without copy or checks."""
         self = object.__new__(cls)
-        self._data = data
-        self._node = node
-        self._guard = Guard() if guard is None else guard
+        self._data, self._node, self._guard = data, node, guard
         self.requires_grad = node is not None
-        self._grad = None
-        self._hooks = None
+        self._grad = self._hooks = None
         return self
+
+    def _watch(self):
+        """The guard of this memory, made when it is first needed: most results are never written to."""
+        if self._guard is None:
+            self._guard = Guard()
+            if self._node is not None:
+                self._node.y_guard = self._guard
+        return self._guard
 
 
 def raw(x):
@@ -197,18 +202,18 @@ def raw(x):
 class _Rule:
     """A vjp rule and, for each of its parameters, where the engine finds the value."""
 
-    __slots__ = ("function", "sources", "args", "needs_y")
+    __slots__ = ("function", "sources", "args", "needs_y", "needs_shapes")
 
     def __init__(self, function, owner):
         code = function.__code__
-        self.function, self.sources, self.args, self.needs_y = function, [], set(), False
-        for name in code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]:
-            self.sources.append(self._source(name, owner))
+        self.function, self.args, self.needs_y, self.needs_shapes = function, set(), False, False
+        names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+        self.sources = [self._source(name, owner) for name in names]
 
     def _source(self, name, owner):
-        if name == "y":
-            self.needs_y = True
         if name in ("g", "y", "saved", "i", "wanted", "shapes"):
+            self.needs_y |= name == "y"
+            self.needs_shapes |= name == "shapes"
             return name, None
         if name == owner.varargs:
             self.args = None  # all of them
@@ -217,10 +222,24 @@ class _Rule:
             self.args.add(owner.arg_names.index(name))
             return "arg", owner.arg_names.index(name)
         if name.endswith("_shape") and name[:-6] in owner.arg_names:
+            self.needs_shapes = True
             return "shape", owner.arg_names.index(name[:-6])
         if name in owner.keywords:
             return "keyword", name
         raise TypeError(f"{owner.name}: a rule names {name!r}, which is neither g, y nor an argument of {owner.name}")
+
+
+class _Plan:
+    """What a node must keep when the arguments at `wanted` need a gradient; worked out once per combination."""
+
+    __slots__ = ("wanted", "rules", "keep", "keep_all", "keep_y", "keep_shapes")
+
+    def __init__(self, wanted, rules, n):
+        self.wanted, self.rules = wanted, rules
+        self.keep = sorted(set().union(*(range(n) if rule.args is None else rule.args for rule in rules)))
+        self.keep_all = len(self.keep) == n
+        self.keep_y = any(rule.needs_y for rule in rules)
+        self.keep_shapes = any(rule.needs_shapes for rule in rules)
 
 
 class Primitive:
@@ -272,7 +291,7 @@ class Primitive:
         return self
 
     def _plan(self, mask, n):
-        """For the arguments whose bit is set in `mask`: their rules, the argument values to keep, whether to keep y."""
+        """The plan for a call with n arguments of which those whose bit is set in `mask` require a gradient."""
         wanted = [i for i in range(n) if mask >> i & 1]
         if self.joint or self.each:
             rules = [self.joint or self.each] * len(wanted)
@@ -281,8 +300,7 @@ class Primitive:
         else:
             wanted = [i for i in wanted if self.rules[i] is not None]
             rules = [self.rules[i] for i in wanted]
-        keep = sorted(set().union(*(range(n) if rule.args is None else rule.args for rule in rules)))
-        plan = self._plans[mask, n] = wanted, rules, keep, any(rule.needs_y for rule in rules)
+        plan = self._plans[mask, n] = _Plan(wanted, rules, n)
         return plan
 
     def __call__(self, *args, **kw):
@@ -309,15 +327,13 @@ class Primitive:
             y, saved = y
         if y.__class__ is not np.ndarray and not is_array(y):
             y = np.asarray(y)  # NumPy reduces to scalars, which are not arrays
-        guard = args[0]._guard if self.view and isinstance(args[0], Traced) else None
+        guard = args[0]._watch() if self.view and isinstance(args[0], Traced) else None
         node = None
         if mask and _mode.recording:
             plan = self._plans.get((mask, len(args))) or self._plan(mask, len(args))
-            if plan[0]:
-                node = Node(self, plan, args, arrays, kw, y, saved, traced._result)
+            if plan.wanted:
+                node = Node(self, plan, args, arrays, kw, y, saved, traced._result, guard)
         out = traced._result._make(y, node, guard)
-        if node is not None and plan[3]:
-            node.guards.append((out._guard, out._guard.stamp(), "its own result"))
         if _mode.anomaly:
             self._check_finite(y, arrays, node)
         return out
@@ -361,27 +377,35 @@ def primitive(function=None, *, saves=None, view=False):
 _order = itertools.count()
 
 
+def _stamp(args, y_guard):
+    """Number of writes so far into the kept arguments and the kept result. It only grows, so a sum will do."""
+    total = 0 if y_guard is None else y_guard.stamp()
+    for a in args:
+        if isinstance(a, Traced) and a._guard is not None:
+            total += a._guard.stamp()
+    return total
+
+
 class Node:
-    """One recorded call of a primitive."""
+    """One recorded call of a primitive: where its inputs came from (`edges`), and what its rules will need."""
 
-    __slots__ = ("primitive", "plan", "edges", "shapes", "dtype", "args", "kw", "y", "saved", "guards", "order",
-                 "result", "hooks", "where", "__weakref__")
+    __slots__ = ("primitive", "plan", "edges", "shape", "dtype", "shapes", "args", "kw", "y", "y_guard", "saved", "stamp",
+                 "order", "result", "hooks", "where", "__weakref__")
 
-    def __init__(self, primitive, plan, args, arrays, kw, y, saved, result):
+    def __init__(self, primitive, plan, args, arrays, kw, y, saved, result, guard):
         self.primitive, self.plan, self.kw, self.saved, self.result = primitive, plan, kw, saved, result
-        wanted, _, keep, keep_y = plan
-        self.edges = [args[i]._node or args[i] for i in wanted]  # the node that made the input, or the leaf itself
-        self.shapes = [a.shape if hasattr(a, "shape") else () for a in arrays]
-        self.dtype = y.dtype
-        self.y = y if keep_y else None
-        self.args, self.guards = {}, []
-        for i in keep:
-            a = args[i]
-            if isinstance(a, Traced):
-                self.guards.append((a._guard, a._guard.stamp(), f"argument {i}"))
-            elif is_array(a):
-                a = a.copy()  # nobody can write into our copy
-            self.args[i] = a
+        self.edges = [args[i]._node or args[i] for i in plan.wanted]  # the node that made the input, or the leaf itself
+        self.shape, self.dtype = y.shape, y.dtype
+        self.shapes = [getattr(a, "shape", ()) for a in arrays] if plan.keep_shapes else None
+        self.y = y if plan.keep_y else None
+        self.y_guard = guard if plan.keep_y else None
+        self.args = ()
+        if plan.keep:
+            if not plan.keep_all:
+                args = tuple([a if i in plan.keep else None for i, a in enumerate(args)])
+            # an array that is no tensor could be written to unnoticed: keep a copy of our own
+            self.args = tuple([a.copy() if is_array(a) else a for a in args])
+        self.stamp = _stamp(self.args, self.y_guard)
         self.order = next(_order)
         self.hooks = self.where = None
 
@@ -400,23 +424,22 @@ class Node:
 
     def release(self):
         """Forget everything; a later backward through this node raises."""
-        self.edges = self.args = self.y = self.saved = self.guards = None
+        self.edges = self.args = self.y = self.y_guard = self.saved = None
 
     def check(self):
         """Raise if the node was freed, or if a value that its rules need has been overwritten."""
+        where = f" (recorded at {self.where})" if self.where else ""
         if self.edges is None:
             raise GraphError(
-                f"{self.name}: this part of the graph was freed by an earlier backward. Pass retain_graph=True to the "
-                "earlier one, or compute the result again"
+                f"{self.name}{where}: this part of the graph was freed by an earlier backward. Pass retain_graph=True to "
+                "the earlier one, or compute the result again"
             )
-        for guard, stamp, what in self.guards:
-            if guard.stamp() != stamp:
-                where = f" (recorded at {self.where})" if self.where else ""
-                raise GraphError(
-                    f"{self.name}{where}: {what} was changed in place after {self.name} used it, and the gradient needs "
-                    "the old value. Change a copy (x = x.clone()), or make the change after backward(). "
-                    "detect_anomaly() shows the line that recorded the operation"
-                )
+        if _stamp(self.args, self.y_guard) != self.stamp:
+            raise GraphError(
+                f"{self.name}{where}: an argument or the result of {self.name} was changed in place after it was computed, "
+                "and the gradient needs the old value. Change a copy (x = x.clone()), or make the change after backward(). "
+                "Under detect_anomaly() this message shows the line"
+            )
 
     def call(self, rule, g, i, recording):
         """What `rule` returns for cotangent `g`: arrays in, arrays out, or tensors in, tensors out."""
@@ -426,45 +449,49 @@ class Node:
                 values.append(g)
             elif kind == "arg":
                 a = self.args[key]
-                values.append(a if recording else raw(a))
-            elif kind == "args":
-                values.append([a if recording else raw(a) for a in self.args.values()])
+                values.append(a._data if not recording and isinstance(a, Traced) else a)
             elif kind == "y":
-                values.append(self.result._make(self.y, self) if recording else self.y)
+                values.append(self.result._make(self.y, self, self.y_guard) if recording else self.y)
             elif kind == "keyword":
                 values.append(self.kw[key] if key in self.kw else self.primitive.defaults[key])
             elif kind == "shape":
                 values.append(self.shapes[key])
             elif kind == "saved":
                 values.append(None if recording and self.primitive.saves == "values" else self.saved)
+            elif kind == "args":
+                values.append([a if recording else raw(a) for a in self.args])
             elif kind == "i":
                 values.append(i)
             elif kind == "shapes":
                 values.append(self.shapes)
-            else:
-                values.append([j in self.plan[0] for j in range(len(self.shapes))])
+            else:  # wanted
+                n = self.primitive.varargs and len(self.args) or len(self.primitive.arg_names)
+                values.append([j in self.plan.wanted for j in range(n)])
         return rule.function(*values)
 
     def cotangents(self, g, recording, needed):
-        """Yield (edge, cotangent) for each input that is needed, with broadcasting undone."""
-        wanted, rules, _, _ = self.plan
-        joint = self.primitive.joint and self.call(rules[0], g, None, recording)
-        for i, rule, edge in zip(wanted, rules, self.edges):
+        """The (edge, cotangent) pairs of the inputs that are needed, with broadcasting undone."""
+        pairs, plan, joint = [], self.plan, None
+        if self.primitive.joint:
+            joint = self.call(plan.rules[0], g, None, recording)
+        for i, rule, edge in zip(plan.wanted, plan.rules, self.edges):
             if needed is not None and id(edge) not in needed:
                 continue
             c = joint[i] if joint else self.call(rule, g, i, recording)
             if c is None:
                 continue
-            if c.shape != self.shapes[i]:
-                c = sum_to(c, shape=self.shapes[i])
+            if c.shape != edge.shape:
+                c = sum_to(c, shape=edge.shape)
             if _mode.anomaly:
                 self._check_finite(c, g)
-            yield edge, c
+            pairs.append((edge, c))
+        return pairs
 
     def _check_finite(self, c, g):
         kind = _not_finite(raw(c))
         if kind and not _not_finite(raw(g)):
-            raise AnomalyError(f"{self.name} made the first {kind}, backward; it was recorded at {self.where or 'an unknown line'}")
+            where = self.where or "an unknown line"
+            raise AnomalyError(f"{self.name} made the first {kind}, backward; it was recorded at {where}")
 
 
 # ------------------------------------------------------------------------------------------------- the walk back

@@ -10,7 +10,7 @@ import weakref
 import numpy as np
 
 from . import backend
-from .autograd import Guard, Traced, cast, is_grad_enabled, raw, run_backward
+from .autograd import Traced, cast, is_grad_enabled, raw, run_backward
 from .backend import is_array, xp_of
 from .errors import GraphError, InputError
 from .ops import arrange as F
@@ -111,7 +111,7 @@ class Tensor(Traced):
     def __init__(self, data, requires_grad=False, dtype=None):
         self._data = _checked_array(data, dtype, copy=True)
         self._node = self._grad = self._hooks = None
-        self._guard = Guard()
+        self._guard = None
         self.requires_grad = False
         if requires_grad:
             self.requires_grad_()
@@ -121,7 +121,7 @@ class Tensor(Traced):
     @property
     def data(self):
         """The raw array (NumPy or CuPy). Writing into it is noticed: backward refuses if it needed the old values."""
-        self._guard.hand_out(self._data)
+        self._watch().hand_out(self._data)
         return self._data
 
     @data.setter
@@ -129,7 +129,7 @@ class Tensor(Traced):
         array = _checked_array(value, None, copy=False)
         if array is not self._data:
             self._data = array
-        self._guard.bump()
+        self._watch().bump()
 
     @property
     def grad(self):
@@ -270,7 +270,7 @@ class Tensor(Traced):
 
     def detach(self):
         """The same memory, outside the graph."""
-        return Tensor._make(self._data, None, self._guard)
+        return Tensor._make(self._data, None, self._watch())
 
     def retain_grad(self):
         """Keep the gradient of this interior tensor in `.grad` too."""
@@ -377,7 +377,7 @@ class Tensor(Traced):
             raise GraphError("item assignment: the value requires a gradient, which an in-place write would lose; "
                              "build the result with where() or cat()")
         data[_raw_index(index)] = raw(value)
-        self._guard.bump()
+        self._watch().bump()
 
     def _in_place(self, what, value):
         data = self._writable(what)
@@ -386,7 +386,7 @@ class Tensor(Traced):
         except (ValueError, TypeError) as error:
             raise InputError(what, "the new value", f"of a shape that fits {self.shape}",
                              f"shape {getattr(value, 'shape', ())}") from error
-        self._guard.bump()
+        self._watch().bump()
         return self
 
     def copy_(self, other):
@@ -652,7 +652,7 @@ def as_tensor(data, dtype=None):
         return data if dtype is None else data.to(dtype)
     result = Tensor._make(_checked_array(data, dtype, copy=False))
     if result._data is data:
-        result._guard.hand_out(data)
+        result._watch().hand_out(data)
     return result
 
 

@@ -27,7 +27,7 @@ def _array_of(function, tensor, floating=True):
 def _fill(tensor, values):
     """Write `values` into the tensor and tell the engine."""
     tensor._data[...] = values
-    tensor._guard.bump()
+    tensor._watch().bump()
     return tensor
 
 
@@ -212,7 +212,7 @@ def dirac_(tensor, groups=1):
     for start in range(0, x.shape[0], per_group):
         for channel in range(min(per_group, x.shape[1])):
             x[(start + channel, channel, *middle)] = 1
-    tensor._guard.bump()
+    tensor._watch().bump()
     return tensor
 
 
@@ -228,5 +228,5 @@ def sparse_(tensor, sparsity, std=0.01, generator=None):
     for column in range(x.shape[1]):
         for row in generator.permutation(x.shape[0])[: math.ceil(sparsity * x.shape[0])]:
             x[int(row), column] = 0
-    tensor._guard.bump()
+    tensor._watch().bump()
     return tensor

@@ -57,7 +57,7 @@ def clip_grad_norm_(parameters, max_norm, norm_type=2.0, error_if_nonfinite=Fals
     scale = xp.minimum(max_norm / (total + 1e-6), 1)
     for g in grads:
         g._data *= scale.astype(g._data.dtype)
-        g._guard.bump()
+        g._watch().bump()
     return Tensor._make(xp.asarray(total))
 
 
@@ -67,7 +67,7 @@ def clip_grad_value_(parameters, clip_value):
         raise InputError("clip_grad_value_", "clip_value", "a number >= 0", repr(clip_value))
     for g in _gradients("clip_grad_value_", parameters):
         xp_of(g._data).clip(g._data, -clip_value, clip_value, out=g._data)
-        g._guard.bump()
+        g._watch().bump()
 
 
 def parameters_to_vector(parameters):
@@ -89,5 +89,5 @@ def vector_to_parameters(vec, parameters):
     for p in parameters:
         n = p._data.size
         p._data[...] = vec._data[start : start + n].reshape(p._data.shape)
-        p._guard.bump()
+        p._watch().bump()
         start += n

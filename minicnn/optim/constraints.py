@@ -28,4 +28,4 @@ def max_norm_(parameters, max_norm, dim=0):
         others = tuple(i for i in range(w.ndim) if i != dim % w.ndim)
         norms = xp.sqrt((w * w).sum(axis=others, keepdims=True))
         w *= max_norm / xp.maximum(norms, max_norm) if max_norm > 0 else 0.0
-        p._guard.bump()
+        p._watch().bump()

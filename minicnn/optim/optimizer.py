@@ -116,7 +116,7 @@ class Optimizer:
                 if p.grad._node is not None:  # made under create_graph: cut it off its graph
                     p.grad = p.grad._make(p.grad._data.copy())
                 p.grad._data.fill(0)
-                p.grad._guard.bump()
+                p.grad._watch().bump()
 
     def step(self, closure=None):
         """Update every parameter that has a gradient. `closure`, if given, computes loss and gradients first.
@@ -131,7 +131,7 @@ class Optimizer:
             for p in group["params"]:
                 if p.grad is not None:
                     self._update(p._data, p.grad._data, self.state[p], group)
-                    p._guard.bump()
+                    p._watch().bump()
         self._stepped = True
         return loss
 

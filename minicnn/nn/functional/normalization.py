@@ -56,7 +56,7 @@ def batch_norm(input, running_mean, running_var, weight=None, bias=None, trainin
         if buffer is not None:
             _per_channel("batch_norm", "running buffer", buffer, input)
             buffer._data[...] = (1 - momentum) * buffer._data + momentum * batch.reshape(-1)
-            buffer._guard.bump()
+            buffer._watch().bump()
     return y
 
 
@@ -105,7 +105,7 @@ def instance_norm(input, running_mean=None, running_var=None, weight=None, bias=
     for buffer, batch in ((running_mean, mean), (running_var, variance * (count / (count - 1)))):
         if buffer is not None:
             buffer._data[...] = (1 - momentum) * buffer._data + momentum * batch.mean(axis=0).reshape(-1)
-            buffer._guard.bump()
+            buffer._watch().bump()
     return _scale_shift("instance_norm", y, weight, bias)
 
 
