@@ -18,11 +18,17 @@ __all__ = [
 ]
 
 _MODULE_OF = {np.ndarray: np}  # array type -> the module that computes with it
+_MODULE_ON = {}  # kind of device ("strict") -> the module that makes arrays there, for stand-ins
 
 
-def register_array_type(array_type, module):
-    """Let `module` (a NumPy look-alike) serve arrays of `array_type`; CuPy registers so, and so does a test's stand-in."""
+def register_array_type(array_type, module, device=None):
+    """Let `module` (a NumPy look-alike) serve arrays of `array_type`; CuPy registers so, and so does a test's stand-in.
+
+    device: with a name such as "strict", x.to("strict:0") makes arrays by module.asarray.
+    """
     _MODULE_OF[array_type] = module
+    if device is not None:
+        _MODULE_ON[device] = module
 
 
 def is_array(x):
@@ -97,6 +103,8 @@ def to_device(array, device):
     """`array` on `device` ('cpu', 'cuda', 'cuda:1'); the same object if it is there already."""
     if device == "cpu":
         return to_numpy(array)
+    if isinstance(device, str) and device.partition(":")[0] in _MODULE_ON:
+        return _MODULE_ON[device.partition(":")[0]].asarray(array)
     index = _cuda_index(device)
     cupy = _cupy(f"device {device!r}")
     if index >= cuda_device_count():
@@ -122,8 +130,13 @@ def scatter_add(target, index, values):
 
 
 def fingerprint(array):
-    """A checksum of an array's bytes: equal fingerprints mean (up to 1 in 2^32) an unchanged array."""
-    return zlib.crc32(np.ascontiguousarray(to_numpy(array)).reshape(-1).view(np.uint8))
+    """A checksum of an array's bytes: equal fingerprints mean (up to 1 in 2^32) an unchanged array.
+
+    None on a GPU, where every checksum would make the host wait for the device: raw writes go unnoticed there.
+    """
+    if type(array) is not np.ndarray:
+        return None
+    return zlib.crc32(np.ascontiguousarray(array).reshape(-1).view(np.uint8))
 
 
 # ----------------------------------------------------------------------------------------------- random streams

@@ -52,9 +52,9 @@ _PLAIN = frozenset((int, float, bool))
 
 def _operand(other):
     """What may stand beside a tensor: a tensor, an array, a number. NumPy scalars count as plain numbers."""
-    if isinstance(other, (Traced, int, float)) or is_array(other):
-        return other
-    return other.item() if isinstance(other, np.generic) else NotImplemented
+    if isinstance(other, np.generic):
+        return other.item()
+    return other if isinstance(other, (Traced, int, float)) or is_array(other) else NotImplemented
 
 
 def _operator(op, swapped=False):
@@ -70,14 +70,13 @@ def _operator(op, swapped=False):
     return method
 
 
-def _raw_index(index):
-    """An index whose tensors are arrays of their own, which nobody can change later."""
+def _raw_index(index, xp):
+    """An index whose tensors and lists are arrays of their own, which nobody can change later."""
     if isinstance(index, tuple):
-        return tuple(_raw_index(part) for part in index)
-    if isinstance(index, Traced):
-        index = index._data
+        return tuple(_raw_index(part, xp) for part in index)
     if isinstance(index, list):
-        return np.asarray(index)
+        return xp.asarray(np.asarray(index, dtype=None if index else np.int64))
+    index = raw(index)
     return index.copy() if is_array(index) else index
 
 
@@ -376,7 +375,7 @@ class Tensor(Traced):
         if isinstance(value, Tensor) and value.requires_grad and is_grad_enabled():
             raise GraphError("item assignment: the value requires a gradient, which an in-place write would lose; "
                              "build the result with where() or cat()")
-        data[_raw_index(index)] = raw(value)
+        data[_raw_index(index, xp_of(data))] = raw(value)
         self._watch().bump()
 
     def _in_place(self, what, value):
@@ -436,7 +435,7 @@ class Tensor(Traced):
     __neg__, __abs__, __invert__ = E.neg, E.abs, E.logical_not
 
     def __getitem__(self, index):
-        return S.getitem(self, index=_raw_index(index))
+        return S.getitem(self, index=_raw_index(index, xp_of(self._data)))
 
     # -------------------------------------------------- element-wise: primitives are methods as they stand
 

@@ -553,7 +553,7 @@ def _build():
 
 
 strict_xp = _build()
-backend.register_array_type(StrictArray, strict_xp)
+backend.register_array_type(StrictArray, strict_xp, device="strict")
 
 
 def to_strict(array):

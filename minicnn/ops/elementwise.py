@@ -275,9 +275,9 @@ def clamp(x, *, min=None, max=None):
     """y = min(max(x, lower), upper); the gradient passes where lower <= x <= upper."""
     xp = xp_of(x)
     if min is not None:
-        x = xp.maximum(x, xp.asarray(min, dtype=x.dtype))
+        x = xp.maximum(x, x.dtype.type(min))
     if max is not None:
-        x = xp.minimum(x, xp.asarray(max, dtype=x.dtype))
+        x = xp.minimum(x, x.dtype.type(max))
     return x
 
 

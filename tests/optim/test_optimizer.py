@@ -93,9 +93,9 @@ def test_the_guard_sees_the_step(make):
     params = _leaves()
     optimizer = make(params)
     _set_gradients(params, 0)
-    stamps = [p._guard.stamp() for p in params]
+    stamps = [p._watch().stamp() for p in params]
     optimizer.step()
-    assert all(p._guard.stamp() > s for p, s in zip(params, stamps))
+    assert all(p._watch().stamp() > s for p, s in zip(params, stamps))
 
 
 def test_layout_of_the_state_is_torch():
