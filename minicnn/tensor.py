@@ -12,7 +12,7 @@ import numpy as np
 from . import backend
 from .autograd import Traced, cast, is_grad_enabled, raw, run_backward
 from .backend import is_array, xp_of
-from .errors import GraphError, InputError
+from .errors import AnomalyError, GraphError, InputError
 from .ops import arrange as F
 from .ops import elementwise as E
 from .ops import linalg as L
@@ -218,7 +218,7 @@ class Tensor(Traced):
         return f"tensor({body}{notes})"
 
     def __reduce_ex__(self, protocol):
-        raise GraphError("tensors are not pickled or deep-copied; save arrays (x.numpy()), or a module's state_dict()")
+        raise GraphError("tensors are not pickled; save arrays (x.numpy()), or a module's state_dict()")
 
     def __deepcopy__(self, memo):
         if self._node is not None:
@@ -672,6 +672,10 @@ def seed_cotangent(function, output, gradient, create_graph):
         if data.size != 1:
             raise InputError(function, "gradient", "given for a result that is not a scalar", f"shape {data.shape}",
                              "Reduce to a scalar first, for example with .sum(), or pass gradient=")
+        if type(data) is np.ndarray and np.isnan(data).any():  # on a GPU the question would make the host wait
+            raise AnomalyError(f"{function}: the loss is nan, and so would be every gradient. Run the step under "
+                               "minicnn.detect_anomaly() to find the first operation that made it; common causes are a "
+                               "learning rate that is too high and a log or division at 0")
         gradient = xp_of(data).ones(data.shape, dtype=data.dtype)
     if raw(gradient).shape != data.shape:
         raise InputError(function, "gradient", f"of the result's shape {data.shape}", f"shape {raw(gradient).shape}")

@@ -1,7 +1,7 @@
 """Samplers say in which order a loader visits a data set: iterating one gives indices (or lists of them).
 
-Names, arguments and meaning are torch.utils.data's. `state_dict()` holds what iterating anew depends on, so that a loader
-can replay an epoch.
+Names, arguments and meaning are torch.utils.data's. `state_dict()` holds what iterating anew depends on, so that a
+loader can replay an epoch.
 """
 
 import numpy as np
@@ -138,8 +138,8 @@ class BatchSampler(Sampler):
 class DistributedSampler(Sampler):
     """Indices rank, rank + R, rank + 2R, ... of an order that all R = num_replicas processes share.
 
-    The order is a permutation drawn from `seed + epoch`: call `set_epoch(epoch)` before each epoch, or every epoch has the
-    same one. All ranks get equally many: the order is filled up from its own start, or with `drop_last` cut off.
+    The order is a permutation drawn from `seed + epoch`: call `set_epoch(epoch)` before each epoch, or every epoch has
+    the same one. All ranks get equally many: the order is filled up from its own start, or with `drop_last` cut off.
     """
 
     def __init__(self, dataset, num_replicas, rank, shuffle=True, seed=0, drop_last=False):

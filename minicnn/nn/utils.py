@@ -16,7 +16,8 @@ def _tensors(function, parameters):
     parameters = [parameters] if isinstance(parameters, Traced) else list(parameters)
     for p in parameters:
         if not isinstance(p, Traced):
-            raise InputError(function, "parameters", "a tensor or an iterable of tensors", f"one with {type(p).__name__}")
+            got = f"one with {type(p).__name__}"
+            raise InputError(function, "parameters", "a tensor or an iterable of tensors", got)
     return parameters
 
 

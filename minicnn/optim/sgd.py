@@ -11,8 +11,8 @@ class SGD(Optimizer):
     """v <- momentum v + (1 - dampening) g,   w <- w - lr v,   with g the gradient + weight_decay w.
 
     The first v is g itself. Without momentum v is g; with `nesterov` the step is along g + momentum v. The learning
-    rate stands outside the buffer, as in torch: when lr changes, the next step changes at once and in full. Many papers have
-    v <- momentum v + lr g instead, which is the same only as long as lr is constant. `maximize` climbs instead.
+    rate stands outside the buffer, as in torch: when lr changes, the next step changes at once and in full. Many
+    papers have v <- momentum v + lr g instead, which is the same only as long as lr is constant. `maximize` climbs.
     Source: Sutskever et al. 2013 ("On the importance of initialization and momentum in deep learning"), sections 1-2.
     """
 

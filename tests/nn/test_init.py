@@ -124,7 +124,8 @@ def test_sparse():
 
 
 def test_gains():
-    expected = {"linear": 1, "conv2d": 1, "conv_transpose2d": 1, "sigmoid": 1, "tanh": 5 / 3, "relu": 2**0.5, "selu": 0.75}
+    expected = {"linear": 1, "conv2d": 1, "conv_transpose2d": 1, "sigmoid": 1, "tanh": 5 / 3, "relu": 2**0.5,
+                "selu": 0.75}
     assert {name: init.calculate_gain(name) for name in expected} == pytest.approx(expected)
     assert init.calculate_gain("leaky_relu") == pytest.approx((2 / 1.0001) ** 0.5)
     assert init.calculate_gain("leaky_relu", 0.2) == pytest.approx((2 / 1.04) ** 0.5)
@@ -182,7 +183,8 @@ def test_no_entries():
 
 REFUSED = {
     "array": (lambda: init.normal_(np.ones(3)), "normal_: tensor must be a Tensor, got ndarray"),
-    "integers": (lambda: init.uniform_(Tensor([1, 2])), "uniform_: tensor must be of floating-point numbers, got dtype int64"),
+    "integers": (lambda: init.uniform_(Tensor([1, 2])),
+                 "uniform_: tensor must be of floating-point numbers, got dtype int64"),
     "interval": (lambda: init.uniform_(_tensor(), 1, 0), "an interval with a <= b, got 1, 0"),
     "std": (lambda: init.normal_(_tensor(), std=-1), "normal_: std must be a number >= 0, got -1"),
     "window": (lambda: init.trunc_normal_(_tensor(), a=2, b=1), "an interval with a < b, got 2, 1"),

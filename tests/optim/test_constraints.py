@@ -22,6 +22,15 @@ def test_long_vectors_are_shortened_and_short_ones_kept(shape):
     assert any((row**2).sum() > 1 for row in w) and any((row**2).sum() < 1 for row in w)
 
 
+def test_along_another_dimension():
+    """A transposed convolution's weight is (in, out, kh, kw): its units lie along dimension 1."""
+    w = np.random.default_rng(2).normal(size=(4, 3, 2, 2))
+    p = Tensor(w)
+    max_norm_(p, 1.5, dim=1)
+    norms = np.sqrt((w**2).sum(axis=(0, 2, 3), keepdims=True))
+    np.testing.assert_allclose(p._data, w * 1.5 / norms, rtol=1e-14)
+
+
 @pytest.mark.parametrize("dim", [0, 1, -1])
 def test_torch(dim):
     torch = pytest.importorskip("torch")

@@ -114,6 +114,16 @@ def test_a_saved_schedule_goes_on(make, formula):
     assert _rates(second, resumed, steps=12) == whole[8:]
 
 
+def test_saved_state_is_a_copy():
+    schedule = lr_scheduler.MultiStepLR(_optimizer(), [3, 5])
+    saved = schedule.state_dict()
+    saved["milestones"].append(9)
+    assert schedule.milestones == [3, 5]
+    schedule.load_state_dict(saved)
+    saved["milestones"].append(11)
+    assert schedule.milestones == [3, 5, 9]
+
+
 def test_schedules_on_one_optimizer_multiply():
     optimizer = _optimizer()
     rows = _rates(optimizer, lr_scheduler.ExponentialLR(optimizer, 0.9), lr_scheduler.StepLR(optimizer, 4, 0.5))
@@ -142,7 +152,8 @@ def test_warmup_is_saved():
 
 def test_one_cycle_by_its_definition():
     optimizer = _optimizer([0.5], momentum=0.5)
-    schedule = lr_scheduler.OneCycleLR(optimizer, 1.0, total_steps=21, pct_start=1 / 3, div_factor=20, final_div_factor=10)
+    schedule = lr_scheduler.OneCycleLR(optimizer, 1.0, total_steps=21, pct_start=1 / 3, div_factor=20,
+                                       final_div_factor=10)
     rates, momenta = [], []
     for _ in range(21):
         rates.append(optimizer.param_groups[0]["lr"])
@@ -157,6 +168,15 @@ def test_one_cycle_by_its_definition():
         schedule.step()
 
 
+def test_one_cycle_in_three_phases_by_its_definition():
+    """Up in 9 steps, down in 9 to where it began, and on to the end."""
+    optimizer = _optimizer([0.5], momentum=0.5)
+    schedule = lr_scheduler.OneCycleLR(optimizer, 1.0, 25, pct_start=0.4, div_factor=4, final_div_factor=5,
+                                       anneal_strategy="linear", three_phase=True)
+    rows = [row[0] for row in _rates(optimizer, schedule, steps=24)]
+    np.testing.assert_allclose(rows, np.interp(range(25), [0, 9, 18, 24], [0.25, 1, 0.25, 0.05]), rtol=1e-12)
+
+
 def test_one_cycle_survives_an_empty_first_phase():
     optimizer = _optimizer([0.5], momentum=0.5)
     schedule = lr_scheduler.OneCycleLR(optimizer, 1.0, total_steps=4, pct_start=0.25)
@@ -165,8 +185,8 @@ def test_one_cycle_survives_an_empty_first_phase():
 
 # ------------------------------------------------------------------------------------------------------- plateau
 
-METRICS = [1.0, 0.9, 0.95, 0.9, 0.91, 0.89999, 0.5, 0.6, float("nan"), 0.6, 0.6, 0.6, 0.6, 0.2, 0.3, 0.3, 0.3, -1.0, -1.0,
-           -1.00001, -1.0, -1.1, -1.1, -1.1]
+METRICS = [1.0, 0.9, 0.95, 0.9, 0.91, 0.89999, 0.5, 0.6, float("nan"), 0.6, 0.6, 0.6, 0.6, 0.2, 0.3, 0.3, 0.3, -1.0,
+           -1.0, -1.00001, -1.0, -1.1, -1.1, -1.1]
 PLATEAUS = {
     "min": {"patience": 1},
     "default": {},
@@ -200,6 +220,16 @@ def test_plateau_waits_for_patience_and_takes_tensors():
         schedule.step(Tensor(metric))
         rates.append(optimizer.param_groups[0]["lr"])
     assert rates == [1, 1, 1, 1, 0.5, 0.5, 0.5, 0.25, 0.25]
+
+
+def test_plateau_cools_down_and_has_a_floor():
+    optimizer = _optimizer([1.0])
+    schedule = lr_scheduler.ReduceLROnPlateau(optimizer, patience=0, cooldown=2, factor=0.5, min_lr=0.2, eps=0.06)
+    rates = []
+    for _ in range(11):
+        schedule.step(1.0)
+        rates.append(optimizer.param_groups[0]["lr"])
+    assert rates == [1, 0.5, 0.5, 0.5, 0.25, 0.25, 0.25, 0.25, 0.25, 0.25, 0.25]  # from 0.25 to 0.2 is less than eps
 
 
 def test_plateau_is_saved():

@@ -137,7 +137,8 @@ def test_defaults_are_torch(name):
 def test_centered_rmsprop_survives_a_constant_gradient():
     """E g^2 - (E g)^2 is 0 in the limit; rounding must not make it negative."""
     start = np.ones(3, np.float32)
-    end = _ours(lambda p: optim.RMSprop(p, lr=1e-6, alpha=0.5, centered=True), start, [np.full(3, 0.1, np.float32)] * 200)
+    gradients = [np.full(3, 0.3, np.float32)] * 200
+    end = _ours(lambda p: optim.RMSprop(p, lr=1e-6, alpha=0.5, centered=True), start, gradients)
     assert np.isfinite(end).all()
 
 

@@ -34,13 +34,13 @@ def per_group(function, argument, value, optimizer):
 class LRScheduler:
     """Base class: subclasses write `get_lr()`, the rates of all groups for step number `last_epoch` = 0, 1, 2, ...
 
-    Rules give the new rate from the present one wherever they can, so that several schedules on one optimizer multiply. Call
-    `step()` after `optimizer.step()`, once per epoch or once per batch, whichever the numbers mean.
+    Rules give the new rate from the present one wherever they can, so that several schedules on one optimizer
+    multiply. Call `step()` after `optimizer.step()`, once per epoch or once per batch, whichever the numbers mean.
     `last_epoch` other than -1 goes on at that step with an optimizer whose groups have an "initial_lr"; loading
     `state_dict()` into a fresh schedule is the simpler way.
     """
 
-    _unsaved = ("optimizer",)
+    _unsaved: tuple[str, ...] = ("optimizer",)
 
     def __init__(self, optimizer, last_epoch=-1):
         name = type(self).__name__
@@ -107,5 +107,6 @@ class LRScheduler:
         expected = {k for k in vars(self) if k not in self._unsaved}
         if not isinstance(state_dict, dict) or set(state_dict) != expected:
             got = sorted(state_dict) if isinstance(state_dict, dict) else type(state_dict).__name__
-            raise InputError(f"{type(self).__name__}.load_state_dict", "state_dict", f"a dict of {sorted(expected)}", got)
+            name = f"{type(self).__name__}.load_state_dict"
+            raise InputError(name, "state_dict", f"a dict of {sorted(expected)}", got)
         vars(self).update(copy.deepcopy(state_dict))

@@ -21,7 +21,8 @@ def _line(start, end, part):
 
 class OneCycleLR(LRScheduler):
     """From max_lr / div_factor up to max_lr in the first pct_start of all steps, then down to
-    max_lr / (div_factor final_div_factor); momentum (or Adam's first beta) from max_momentum down to base_momentum and up again.
+    max_lr / (div_factor final_div_factor); momentum (or Adam's first beta) from max_momentum down to base_momentum and
+    up again.
 
     Call `step()` after every batch: there are total_steps = epochs * steps_per_epoch of them. `three_phase` goes down
     as slowly as up, and then on to the smallest rate. Source: Smith and Topin 2019 ("Super-convergence").
