@@ -15,7 +15,7 @@ from .elementwise import clamp, where
 from .linalg import matmul, swap_last
 from .shape import gather, reshape
 
-__all__ = ["interpolate", "base_grid", "grid_sample", "interpolation_matrix"]
+__all__ = ["interpolate", "base_grid", "grid_sample", "interpolation_matrix", "window_matrix"]
 
 
 def interpolation_matrix(n_in, n_out, scale, mode, align_corners, xp=np, dtype=np.float32):
@@ -38,6 +38,14 @@ def interpolation_matrix(n_in, n_out, scale, mode, align_corners, xp=np, dtype=n
         part = np.minimum(place - low, 1.0)
         np.add.at(matrix, (i, low), 1 - part)
         np.add.at(matrix, (i, np.minimum(low + 1, n_in - 1)), part)
+    return xp.asarray(matrix, dtype=dtype)
+
+
+def window_matrix(windows, n, xp, dtype):
+    """A (windows, n) whose row i averages the entries from windows[i][0] up to windows[i][1]."""
+    matrix = np.zeros((len(windows), n))
+    for i, (start, end) in enumerate(windows):
+        matrix[i, start:end] = 1 / (end - start)
     return xp.asarray(matrix, dtype=dtype)
 
 

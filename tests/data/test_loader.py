@@ -152,7 +152,7 @@ def test_the_caller_s_draws_do_not_disturb_the_batches():
 # -------------------------------------------------------------------------------------------------------- resume
 
 def build(kind, workers=0):
-    data = Pictures()
+    data = Pictures(transform=T.RandomErasing(1, value=3))
     if kind == "shuffle":
         return DataLoader(data, 4, shuffle=True, num_workers=workers, generator=Generator(8))
     if kind == "default stream":
@@ -192,8 +192,21 @@ def test_resume_in_mid_epoch_is_exact(kind, position):
     assert fresh.state_dict() == state
     found = (epoch(fresh) if position is not None else []) + epoch(fresh)
     assert same(expected, found)
-    fresh.load_state_dict({**state, "generator": Generator(77).get_state()})
-    assert not same(expected, (epoch(fresh) if position is not None else []) + epoch(fresh))  # the stream matters
+
+
+@pytest.mark.parametrize("part", ["generator", "seed", "position"])
+def test_resume_needs_every_part_of_the_state(part):
+    loader = build("shuffle")
+    batches = iter(loader)
+    next(batches)
+    state = loader.state_dict()
+    expected = [tuple(part.numpy() for part in batch) for batch in batches] + epoch(loader)
+    if part == "generator":
+        state["generator"] = Generator(77).get_state()
+    else:
+        state["epoch"][part] += 1
+    loader.load_state_dict(state)
+    assert not same(expected, epoch(loader) + epoch(loader))
 
 
 def test_a_state_of_another_loader_is_refused():
