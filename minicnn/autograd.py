@@ -171,16 +171,20 @@ class Guard:
 class Traced:
     """What the engine needs of a tensor; `tensor.Tensor` adds the operators and methods."""
 
-    __slots__ = ("_data", "_node", "_guard", "requires_grad", "_grad", "_hooks", "__weakref__")
-    _result = None  # the class of results (Tensor), also of operations on subclasses such as Parameter
+    # Defaults live on the class: an instance stores only what differs, which makes results cheap to make.
+    _node = _guard = _grad = _hooks = None
+    requires_grad = False
+    _result = None  # the class of all results, which tensor.py sets to Tensor (a Parameter's results are Tensors too)
 
     @classmethod
     def _make(cls, data, node=None, guard=None):
         """A tensor around `data`, without copy or checks."""
         self = object.__new__(cls)
-        self._data, self._node, self._guard = data, node, guard
-        self.requires_grad = node is not None
-        self._grad = self._hooks = None
+        self._data = data
+        if node is not None:
+            self._node, self.requires_grad = node, True
+        if guard is not None:
+            self._guard = guard
         return self
 
     def _watch(self):
@@ -232,10 +236,10 @@ class _Rule:
 class _Plan:
     """What a node must keep when the arguments at `wanted` need a gradient; worked out once per combination."""
 
-    __slots__ = ("wanted", "rules", "keep", "keep_all", "keep_y", "keep_shapes")
+    __slots__ = ("primitive", "wanted", "rules", "keep", "keep_all", "keep_y", "keep_shapes")
 
-    def __init__(self, wanted, rules, n):
-        self.wanted, self.rules = wanted, rules
+    def __init__(self, primitive, wanted, rules, n):
+        self.primitive, self.wanted, self.rules = primitive, wanted, rules
         self.keep = sorted(set().union(*(range(n) if rule.args is None else rule.args for rule in rules)))
         self.keep_all = len(self.keep) == n
         self.keep_y = any(rule.needs_y for rule in rules)
@@ -300,7 +304,7 @@ class Primitive:
         else:
             wanted = [i for i in wanted if self.rules[i] is not None]
             rules = [self.rules[i] for i in wanted]
-        plan = self._plans[mask, n] = _Plan(wanted, rules, n)
+        plan = self._plans[mask | 1 << n] = _Plan(self, wanted, rules, n)
         return plan
 
     def __call__(self, *args, **kw):
@@ -330,10 +334,10 @@ class Primitive:
         guard = args[0]._watch() if self.view and isinstance(args[0], Traced) else None
         node = None
         if mask and _mode.recording:
-            plan = self._plans.get((mask, len(args))) or self._plan(mask, len(args))
+            plan = self._plans.get(mask | bit) or self._plan(mask, len(args))  # bit marks the number of arguments
             if plan.wanted:
-                node = Node(self, plan, args, arrays, kw, y, saved, traced._result, guard)
-        out = traced._result._make(y, node, guard)
+                node = Node(plan, args, arrays, kw, y, saved, guard)
+        out = Traced._result._make(y, node, guard)
         if _mode.anomaly:
             self._check_finite(y, arrays, node)
         return out
@@ -377,42 +381,54 @@ def primitive(function=None, *, saves=None, view=False):
 _order = itertools.count()
 
 
-def _stamp(args, y_guard):
-    """Number of writes so far into the kept arguments and the kept result. It only grows, so a sum will do."""
-    total = 0 if y_guard is None else y_guard.stamp()
-    for a in args:
-        if isinstance(a, Traced) and a._guard is not None:
-            total += a._guard.stamp()
-    return total
-
-
 class Node:
     """One recorded call of a primitive: where its inputs came from (`edges`), and what its rules will need."""
 
-    __slots__ = ("primitive", "plan", "edges", "shape", "dtype", "shapes", "args", "kw", "y", "y_guard", "saved", "stamp",
-                 "order", "result", "hooks", "where", "__weakref__")
+    # what most nodes do not have stays on the class
+    kw, args, y, y_guard, saved, shapes, stamp, hooks, where = {}, (), None, None, None, None, 0, None, None
 
-    def __init__(self, primitive, plan, args, arrays, kw, y, saved, result, guard):
-        self.primitive, self.plan, self.kw, self.saved, self.result = primitive, plan, kw, saved, result
+    def __init__(self, plan, args, arrays, kw, y, saved, guard):
+        self.plan = plan
         self.edges = [args[i]._node or args[i] for i in plan.wanted]  # the node that made the input, or the leaf itself
-        self.shape, self.dtype = y.shape, y.dtype
-        self.shapes = [getattr(a, "shape", ()) for a in arrays] if plan.keep_shapes else None
-        self.y = y if plan.keep_y else None
-        self.y_guard = guard if plan.keep_y else None
-        self.args = ()
+        self.shape, self.dtype, self.order = y.shape, y.dtype, next(_order)
+        if kw:
+            self.kw = kw
+        if saved is not None:
+            self.saved = saved
+        if plan.keep_shapes:
+            self.shapes = [getattr(a, "shape", ()) for a in arrays]
+        if plan.keep_y:
+            self.y, self.y_guard = y, guard
         if plan.keep:
             if not plan.keep_all:
                 args = tuple([a if i in plan.keep else None for i, a in enumerate(args)])
-            # an array that is no tensor could be written to unnoticed: keep a copy of our own
-            self.args = tuple([a.copy() if is_array(a) else a for a in args])
-        self.stamp = _stamp(self.args, self.y_guard)
-        self.order = next(_order)
-        self.hooks = self.where = None
+            self.args = args
+            for a in args:
+                if isinstance(a, Traced):
+                    if a._guard is not None:
+                        self.stamp += a._guard.stamp()
+                elif is_array(a):  # it could be written to unnoticed: keep our own copy
+                    self.args = tuple([a.copy() if is_array(a) else a for a in args])
+        if guard is not None and plan.keep_y:
+            self.stamp += guard.stamp()
+
+    def count_writes(self):
+        """How often the kept arguments and result have been written to. Counts only grow, so their sum will do."""
+        total = 0 if self.y_guard is None else self.y_guard.stamp()
+        for a in self.args:
+            if isinstance(a, Traced) and a._guard is not None:
+                total += a._guard.stamp()
+        return total
+
+    @property
+    def primitive(self):
+        """What was called."""
+        return self.plan.primitive
 
     @property
     def name(self):
         """Name of the primitive."""
-        return self.primitive.name
+        return self.plan.primitive.name
 
     @property
     def next_functions(self):
@@ -424,7 +440,7 @@ class Node:
 
     def release(self):
         """Forget everything; a later backward through this node raises."""
-        self.edges = self.args = self.y = self.y_guard = self.saved = None
+        self.edges, self.args, self.y, self.y_guard, self.saved = None, (), None, None, None
 
     def check(self):
         """Raise if the node was freed, or if a value that its rules need has been overwritten."""
@@ -434,7 +450,7 @@ class Node:
                 f"{self.name}{where}: this part of the graph was freed by an earlier backward. Pass retain_graph=True to "
                 "the earlier one, or compute the result again"
             )
-        if _stamp(self.args, self.y_guard) != self.stamp:
+        if self.count_writes() != self.stamp:
             raise GraphError(
                 f"{self.name}{where}: an argument or the result of {self.name} was changed in place after it was computed, "
                 "and the gradient needs the old value. Change a copy (x = x.clone()), or make the change after backward(). "
@@ -451,7 +467,7 @@ class Node:
                 a = self.args[key]
                 values.append(a._data if not recording and isinstance(a, Traced) else a)
             elif kind == "y":
-                values.append(self.result._make(self.y, self, self.y_guard) if recording else self.y)
+                values.append(Traced._result._make(self.y, self, self.y_guard) if recording else self.y)
             elif kind == "keyword":
                 values.append(self.kw[key] if key in self.kw else self.primitive.defaults[key])
             elif kind == "shape":
@@ -518,11 +534,11 @@ def _leading_to(nodes, targets):
     return needed
 
 
-def _through_hooks(hooks, g, result):
+def _through_hooks(hooks, g):
     """Run the hooks on a gradient; each sees a tensor and may return another one."""
     if not hooks:
         return g
-    boxed = g if isinstance(g, Traced) else result._make(g)
+    boxed = g if isinstance(g, Traced) else Traced._result._make(g)
     for hook in list(hooks.values()):
         answer = hook(boxed)
         boxed = boxed if answer is None else answer
@@ -563,7 +579,7 @@ def run_backward(outputs, cotangents, targets=None, retain_graph=False, create_g
                 continue
             if g.dtype != node.dtype:
                 g = cast(g, dtype=node.dtype)
-            g = _through_hooks(node.hooks, g, node.result)
+            g = _through_hooks(node.hooks, g)
             if goals is not None and id(node) in goals:
                 found[id(node)] = g
             node.check()
@@ -575,7 +591,7 @@ def run_backward(outputs, cotangents, targets=None, retain_graph=False, create_g
             g = pending.pop(key)
             if g.dtype != leaf._data.dtype:
                 g = cast(g, dtype=leaf._data.dtype)
-            found[key] = _through_hooks(leaf._hooks, g, leaf._result)
+            found[key] = _through_hooks(leaf._hooks, g)
     if targets is None:
         return [(leaf, found[key]) for key, leaf in leaves.items()]
     return [found.get(id(t._node or t)) for t in targets]

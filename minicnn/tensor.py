@@ -103,15 +103,11 @@ class Tensor(Traced):
     methods return new tensors; `backward()` fills `.grad` of the leaves that require it.
     """
 
-    __slots__ = ()
     __array_ufunc__ = None  # array * tensor comes to Tensor.__rmul__, not to NumPy
     __hash__ = object.__hash__
 
     def __init__(self, data, requires_grad=False, dtype=None):
         self._data = _checked_array(data, dtype, copy=True)
-        self._node = self._grad = self._hooks = None
-        self._guard = None
-        self.requires_grad = False
         if requires_grad:
             self.requires_grad_()
 

@@ -11,6 +11,11 @@ from minicnn.data.sampler import BatchSampler, DistributedSampler, RandomSampler
 from minicnn.errors import InputError
 
 
+@pytest.fixture(scope="module")
+def torch():
+    return pytest.importorskip("torch")
+
+
 def test_sequential():
     sampler = SequentialSampler("abc")
     assert list(sampler) == [0, 1, 2] and len(sampler) == 3
@@ -74,8 +79,7 @@ def test_distributed_sampler_shares_all(n, ranks, drop, shuffle):
 
 
 @given(n=st.integers(1, 20), ranks=st.integers(1, 6), drop=st.booleans())
-def test_distributed_sampler_without_shuffle_is_torch_s(n, ranks, drop):
-    torch = pytest.importorskip("torch")
+def test_distributed_sampler_without_shuffle_is_torch_s(torch, n, ranks, drop):
     for rank in range(ranks):
         theirs = torch.utils.data.DistributedSampler(range(n), ranks, rank, shuffle=False, drop_last=drop)
         if not (drop and n < ranks):  # torch then computes a length of its own
@@ -86,7 +90,8 @@ def test_set_epoch_changes_the_order_for_all_ranks_alike():
     a, b = (DistributedSampler(range(10), 2, rank, seed=1) for rank in (0, 1))
     before = list(a)
     assert list(a) == before
-    a.set_epoch(1), b.set_epoch(1)
+    a.set_epoch(1)
+    b.set_epoch(1)
     assert list(a) != before
     assert sorted([*a, *b]) == list(range(10))
     c = DistributedSampler(range(10), 2, 0, seed=1)

@@ -11,6 +11,11 @@ from minicnn.data.transforms.resize import resize
 SIZES = st.integers(1, 13)
 
 
+@pytest.fixture(scope="module")
+def torch():
+    return pytest.importorskip("torch")
+
+
 def naive(image, size, antialias):
     """The definition, pixel by pixel: weights max(0, 1 - distance / s) of all input pixels, which then sum to 1."""
     channels, height, width = image.shape
@@ -37,16 +42,14 @@ def test_bilinear_is_the_loop(h, w, oh, ow, antialias):
 
 
 @given(h=SIZES, w=SIZES, oh=SIZES, ow=SIZES, antialias=st.booleans())
-def test_bilinear_is_torch_s(h, w, oh, ow, antialias):
-    torch = pytest.importorskip("torch")
+def test_bilinear_is_torch_s(torch, h, w, oh, ow, antialias):
     image = np.random.default_rng(h * 20 + w).random((3, h, w)).astype(np.float32)
     theirs = torch.nn.functional.interpolate(torch.tensor(image)[None], (oh, ow), mode="bilinear", antialias=antialias)
     assert np.allclose(resize(image, (oh, ow), "bilinear", antialias), theirs[0].numpy(), atol=1e-5)
 
 
 @given(h=SIZES, w=SIZES, oh=SIZES, ow=SIZES)
-def test_nearest_is_torch_s(h, w, oh, ow):
-    torch = pytest.importorskip("torch")
+def test_nearest_is_torch_s(torch, h, w, oh, ow):
     image = np.arange(h * w, dtype=np.float32).reshape(1, h, w)
     theirs = torch.nn.functional.interpolate(torch.tensor(image)[None], (oh, ow), mode="nearest")
     assert np.array_equal(resize(image, (oh, ow), "nearest"), theirs[0].numpy())
