@@ -13,7 +13,8 @@ Pair = namedtuple("Pair", "image label")
 
 
 @pytest.mark.parametrize(("samples", "dtype"), [
-    ([1.5, 2.5], np.float32), ([np.float64(1), np.float64(2)], np.float32), ([1, 2], np.int64), ([True, False], np.bool_),
+    ([1.5, 2.5], np.float32), ([np.float64(1), np.float64(2)], np.float32), ([1, 2], np.int64),
+    ([True, False], np.bool_),
     ([np.uint8(3), np.uint8(4)], np.int64), ([np.zeros(2), np.ones(2)], np.float32),
     ([np.zeros(2, np.int32), np.ones(2, np.int32)], np.int64), ([np.zeros((1, 2, 2), np.uint8)] * 2, np.uint8),
 ])

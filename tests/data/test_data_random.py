@@ -36,6 +36,9 @@ def test_a_lent_stream_belongs_to_its_thread():
     assert seen == [default_generator()]
 
 
-@given(st.lists(st.tuples(st.integers(0, 2**63 - 1), st.integers(0, 2), st.integers(0, 10**9)), unique=True, min_size=2))
+TRIPLES = st.tuples(st.integers(0, 2**63 - 1), st.integers(0, 2), st.integers(0, 10**9))
+
+
+@given(st.lists(TRIPLES, unique=True, min_size=2))
 def test_seeds_differ(triples):
     assert len({stream_seed(*triple) for triple in triples}) == len(triples)

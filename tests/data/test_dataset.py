@@ -5,11 +5,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import minicnn.backend as backend
+from minicnn import backend
 from minicnn.backend import Generator
 from minicnn.data.dataset import ConcatDataset, Dataset, Subset, TensorDataset, random_split
 from minicnn.errors import InputError
 from minicnn.tensor import Tensor
+
+
+@pytest.fixture(scope="module")
+def torch():
+    return pytest.importorskip("torch")
 
 
 def test_tensor_dataset():
@@ -86,9 +91,8 @@ def test_random_split_covers_the_data_once(n, cuts, seed):
     (10, [0.7, 0.2, 0.1], [7, 2, 1]),
     (7, [1.0], [7]),
 ])
-def test_random_split_of_fractions(n, fractions, lengths):
+def test_random_split_of_fractions(torch, n, fractions, lengths):
     found = [len(part) for part in random_split(range(n), fractions)]
-    torch = pytest.importorskip("torch")
     assert sum(found) == n
     assert found == [len(part) for part in torch.utils.data.random_split(range(n), fractions)] == lengths
 

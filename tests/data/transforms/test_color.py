@@ -34,7 +34,8 @@ def test_rgb_is_colorsys_s(h, s, v):
 
 def test_hue_turns_red_to_green_to_blue():
     red = pixel(1, 0, 0)
-    assert np.allclose(C.adjust_hue(red, 1 / 3), pixel(0, 1, 0)) and np.allclose(C.adjust_hue(red, -1 / 3), pixel(0, 0, 1))
+    assert np.allclose(C.adjust_hue(red, 1 / 3), pixel(0, 1, 0))
+    assert np.allclose(C.adjust_hue(red, -1 / 3), pixel(0, 0, 1))
 
 
 def test_uint8_hue_keeps_every_grey_and_a_shift_of_0_keeps_all():

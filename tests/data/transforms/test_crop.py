@@ -25,15 +25,15 @@ def places(transform, image, runs, seed=0):
         return np.bincount([int(transform(image)[0, 0, 0]) for _ in range(runs)], minlength=image.size)
 
 
-@given(h=SIZES, w=SIZES, l=st.integers(0, 3), t=st.integers(0, 3), r=st.integers(0, 3), b=st.integers(0, 3))
-def test_pad_is_the_loop(h, w, l, t, r, b):  # noqa: E741
+@given(h=SIZES, w=SIZES, left=st.integers(0, 3), t=st.integers(0, 3), r=st.integers(0, 3), b=st.integers(0, 3))
+def test_pad_is_the_loop(h, w, left, t, r, b):
     image = numbered(h, w) + 1
-    out = T.Pad((l, t, r, b), fill=-1)(image)
-    assert out.shape == (1, h + t + b, w + l + r)
+    out = T.Pad((left, t, r, b), fill=-1)(image)
+    assert out.shape == (1, h + t + b, w + left + r)
     for y in range(out.shape[1]):
         for x in range(out.shape[2]):
-            inside = 0 <= y - t < h and 0 <= x - l < w
-            assert out[0, y, x] == (image[0, y - t, x - l] if inside else -1)
+            inside = 0 <= y - t < h and 0 <= x - left < w
+            assert out[0, y, x] == (image[0, y - t, x - left] if inside else -1)
 
 
 @pytest.mark.parametrize(("mode", "row"), [("edge", [1, 1, 1, 2, 3, 3, 3]), ("reflect", [3, 2, 1, 2, 3, 2, 1]),

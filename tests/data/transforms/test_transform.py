@@ -33,7 +33,8 @@ def test_dtype_and_input_stay(transform, dtype):
         assert np.array_equal(image, before)
 
 
-@pytest.mark.parametrize("transform", [*RANDOM, T.PCALighting(), T.RandomErasing(1, value="random")], ids=lambda t: type(t).__name__)
+@pytest.mark.parametrize("transform", [*RANDOM, T.PCALighting(), T.RandomErasing(1, value="random")],
+                         ids=lambda t: type(t).__name__)
 def test_the_stream_decides(transform):
     image = image_of(np.float32)
 
