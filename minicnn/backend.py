@@ -12,7 +12,7 @@ import numpy as np
 from .errors import DeviceError, InputError
 
 __all__ = [
-    "xp_of", "is_array", "register_array_type", "device_of", "to_device", "to_numpy", "scatter_add", "fingerprint",
+    "xp_of", "is_array", "register_array_type", "device_of", "to_device", "to_numpy", "on_host", "scatter_add", "fingerprint",
     "cuda_is_available", "cuda_device_count", "Generator", "default_generator", "manual_seed", "get_rng_state",
     "set_rng_state",
 ]
@@ -121,6 +121,11 @@ def to_numpy(array):
 
 
 # ------------------------------------------------------------------------------------------------ small helpers
+
+def on_host(array):
+    """True for an array in the host's memory, whose values can be looked at without waiting for a device."""
+    return type(array) is np.ndarray
+
 
 def scatter_add(target, index, values):
     """target[index] += values, in place, where repeated indices add up (plain `+=` would keep only the last)."""

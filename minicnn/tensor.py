@@ -11,7 +11,7 @@ import numpy as np
 
 from . import backend
 from .autograd import Traced, cast, is_grad_enabled, raw, run_backward
-from .backend import is_array, xp_of
+from .backend import is_array, on_host, xp_of
 from .errors import AnomalyError, GraphError, InputError
 from .ops import arrange as F
 from .ops import elementwise as E
@@ -299,7 +299,7 @@ class Tensor(Traced):
         for a in args:
             if isinstance(a, Tensor):
                 device, dtype = a.device, a.dtype
-            elif isinstance(a, str) and (a == "cpu" or a.startswith("cuda")):
+            elif isinstance(a, str) and not hasattr(np, a):
                 device = a
             else:
                 dtype = a
@@ -668,7 +668,7 @@ def seed_cotangent(function, output, gradient, create_graph):
         if data.size != 1:
             raise InputError(function, "gradient", "given for a result that is not a scalar", f"shape {data.shape}",
                              "Reduce to a scalar first, for example with .sum(), or pass gradient=")
-        if type(data) is np.ndarray and np.isnan(data).any():  # on a GPU the question would make the host wait
+        if on_host(data) and np.isnan(data).any():  # on a GPU the question would make the host wait
             raise AnomalyError(f"{function}: the loss is nan, and so would be every gradient. Run the step under "
                                "minicnn.detect_anomaly() to find the first operation that made it; common causes are a "
                                "learning rate that is too high and a log or division at 0")

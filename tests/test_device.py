@@ -144,12 +144,12 @@ case("integer index", lambda x, i: x[i] * 2, normal(4, 3), integers(4, 5))
 case("integer indices", lambda x, i, j: x[i, j], normal(4, 3), integers(4, 5), integers(3, 5))
 case("list index", lambda x: x[[0, 0, 1]], X, uploads=1)
 case("boolean mask", lambda x, c: x[c], X, signs(2, 3), copies=2)
-case("gather", lambda x, i: x.gather(1, i), X, integers(3, 2, 4), copies=2)
-case("index_select", lambda x, i: x.index_select(1, i), X, integers(3, 4), copies=2)
+case("gather", lambda x, i: x.gather(1, i), X, integers(3, 2, 4))
+case("index_select", lambda x, i: x.index_select(1, i), X, integers(3, 4))
 for mode in A.PAD_MODES:
     case(f"pad {mode}", lambda x, m=mode: A.pad(x, (1, 2), m), normal(2, 4))
 case("pad value", lambda x: A.pad(x, (1, -1, 0, 1), value=2.0), normal(2, 4))
-case("one_hot", lambda x, i: x * A.one_hot(i, 3), X, integers(3, 2), copies=2)
+case("one_hot", lambda x, i: x * A.one_hot(i, 3), X, integers(3, 2))
 case("tril, triu", lambda x: A.tril(x) + 2 * A.triu(x, 1), normal(3, 3))
 
 # matrices
@@ -162,7 +162,7 @@ case("outer", L.outer, normal(2), Y)
 # nn.functional
 IMAGES, KERNELS = normal(2, 4, 5, 6), normal(6, 4, 3, 2)
 case("linear", F.linear, X, normal(4, 3), normal(4))
-case("embedding", lambda w, i: F.embedding(i, w), normal(5, 3), integers(5, 2, 3), copies=2)
+case("embedding", lambda w, i: F.embedding(i, w), normal(5, 3), integers(5, 2, 3))
 case("attention", lambda q, k, v: F.scaled_dot_product_attention(q, k, v, is_causal=True),
      normal(2, 3, 4), normal(2, 3, 4, seed=5), normal(2, 3, 4, seed=6))
 case("conv1d", lambda x, w: F.conv1d(x, w, padding=1), normal(2, 3, 7), normal(4, 3, 3))
@@ -178,10 +178,10 @@ case("fold", lambda x: F.fold(x, (5, 6), (3, 2)), normal(2, 12, 15))
 case("max_pool2d", lambda x: F.max_pool2d(x, 2), IMAGES)
 case("max_pool2d overlapping", lambda x: F.max_pool2d(x, 3, stride=2, padding=1), IMAGES)
 case("avg_pool2d", lambda x: F.avg_pool2d(x, 3, stride=2, padding=1), IMAGES)
-case("adaptive_avg_pool2d", lambda x: F.adaptive_avg_pool2d(x, (2, 4)), IMAGES)
+case("adaptive_avg_pool2d", lambda x: F.adaptive_avg_pool2d(x, (2, 4)), IMAGES, uploads=2)
 case("adaptive_max_pool2d", lambda x: F.adaptive_max_pool2d(x, 2), IMAGES)
-case("interpolate nearest", lambda x: F.interpolate(x, scale_factor=2, mode="nearest"), IMAGES)
-case("interpolate bilinear", lambda x: F.interpolate(x, size=(7, 9), mode="bilinear"), IMAGES)
+case("interpolate nearest", lambda x: F.interpolate(x, scale_factor=2, mode="nearest"), IMAGES, uploads=2)
+case("interpolate bilinear", lambda x: F.interpolate(x, size=(7, 9), mode="bilinear"), IMAGES, uploads=2)
 case("pixel_shuffle", lambda x: F.pixel_shuffle(x, 2), IMAGES)
 case("layer_norm", lambda x, w, b: F.layer_norm(x, (3,), w, b), X, Y, normal(3, seed=7))
 case("group_norm", lambda x, w, b: F.group_norm(x, 2, w, b), IMAGES, normal(4), normal(4, seed=7))
@@ -194,14 +194,14 @@ for function in (F.relu6, F.selu, F.logsigmoid, F.softplus, F.hardsigmoid, F.har
 
 LABELS = integers(3, 2)
 for function in (F.nll_loss, F.cross_entropy):
-    case(function.__name__, function, X, LABELS, copies=1)
-    case(f"{function.__name__} weight", lambda x, t, w, f=function: f(x, t, w.detach()), X, LABELS, positive(3), copies=1)
-case("cross_entropy smooth", lambda x, t: F.cross_entropy(x, t, label_smoothing=0.1), X, LABELS, copies=1)
+    case(function.__name__, function, X, LABELS)
+    case(f"{function.__name__} weight", lambda x, t, w, f=function: f(x, t, w.detach()), X, LABELS, positive(3))
+case("cross_entropy smooth", lambda x, t: F.cross_entropy(x, t, label_smoothing=0.1), X, LABELS)
 case("cross_entropy probabilities", lambda x, t: F.cross_entropy(x, t.detach()), X, POSITIVE)
 for function in (F.mse_loss, F.l1_loss, F.smooth_l1_loss, F.huber_loss, F.binary_cross_entropy_with_logits):
     case(function.__name__, lambda x, t, f=function: f(x, t.detach()), X, positive(2, 3))
 case("kl_div", lambda x, t: F.kl_div(x, t.detach(), reduction="batchmean"), X, positive(2, 3))
-case("binary_cross_entropy", lambda x, t: F.binary_cross_entropy(x, t.detach()), POSITIVE, positive(2, 3, seed=9), copies=2)
+case("binary_cross_entropy", lambda x, t: F.binary_cross_entropy(x, t.detach()), POSITIVE, positive(2, 3, seed=9))
 
 
 # ------------------------------------------------------------------------------------- the bodies, here and there

@@ -118,4 +118,4 @@ def avg_pool2d_adjoint(u, *, size, kernel, stride, padding, ceil_mode):
 
 def adaptive_windows(n, m):
     """The m windows that cut n entries: from floor(i n / m) to ceil((i + 1) n / m)."""
-    return [(i * n // m, -(-(i + 1) * n // m)) for i in range(m)]
+    return tuple((i * n // m, -(-(i + 1) * n // m)) for i in range(m))

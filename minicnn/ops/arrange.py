@@ -6,7 +6,7 @@ import math
 import numpy as np
 
 from ..autograd import broadcast_to, raw
-from ..backend import xp_of
+from ..backend import on_host, xp_of
 from ..errors import InputError
 from . import elementwise as E
 from . import reduce as R
@@ -178,7 +178,7 @@ def _integers(function, index, bound):
     array = raw(index)
     if not hasattr(array, "dtype") or array.dtype.kind not in "iu":
         raise InputError(function, "index", "a tensor of integers", getattr(array, "dtype", type(array).__name__))
-    if array.size and (int(array.min()) < 0 or int(array.max()) >= bound):
+    if on_host(array) and array.size and (int(array.min()) < 0 or int(array.max()) >= bound):
         raise InputError(function, "index", f"from 0 to {bound - 1}", f"values from {array.min()} to {array.max()}")
     return array.copy()
 
@@ -300,7 +300,7 @@ def one_hot(index, num_classes=-1):
         if array.size == 0:
             raise InputError("one_hot", "num_classes", "given for an empty tensor", num_classes)
         num_classes = int(array.max()) + 1
-    if array.size and (int(array.min()) < 0 or int(array.max()) >= num_classes):
+    if on_host(array) and array.size and (int(array.min()) < 0 or int(array.max()) >= num_classes):
         raise InputError("one_hot", "index", f"from 0 to {num_classes - 1}", f"values from {array.min()} to {array.max()}")
     xp = xp_of(array)
     return _like(index, (array[..., None] == xp.arange(num_classes)).astype(np.int64))

@@ -5,6 +5,8 @@ four pixels around a place and weighs them; the pixels' indices are locally cons
 the place, and so both of its derivatives (Jaderberg et al. 2015, eq. 6 and 7) come from the chain rule, at any order.
 """
 
+import functools
+
 import numpy as np
 
 from ..autograd import raw
@@ -18,6 +20,7 @@ from .shape import gather, reshape
 __all__ = ["interpolate", "base_grid", "grid_sample", "interpolation_matrix", "window_matrix"]
 
 
+@functools.lru_cache(maxsize=64)  # made and moved to the device once per size, not once per step
 def interpolation_matrix(n_in, n_out, scale, mode, align_corners, xp=np, dtype=np.float32):
     """A (n_out, n_in) whose row i weighs the input pixels that output pixel i is made of.
 
@@ -41,6 +44,7 @@ def interpolation_matrix(n_in, n_out, scale, mode, align_corners, xp=np, dtype=n
     return xp.asarray(matrix, dtype=dtype)
 
 
+@functools.lru_cache(maxsize=64)
 def window_matrix(windows, n, xp, dtype):
     """A (windows, n) whose row i averages the entries from windows[i][0] up to windows[i][1]."""
     matrix = np.zeros((len(windows), n))

@@ -18,6 +18,7 @@ from minicnn.data import transforms as T
 from minicnn.data.collate import default_collate
 from minicnn.data.dataset import Dataset, TensorDataset
 from minicnn.data.loader import DataLoader
+from minicnn.data.random import current_generator
 from minicnn.data.sampler import BatchSampler, DistributedSampler, RandomSampler, SequentialSampler
 from minicnn.errors import InputError
 from minicnn.tensor import Tensor
@@ -41,6 +42,16 @@ class Pictures(Dataset):
 
     def __getitem__(self, index):
         return self.transform(self.images[index]), index
+
+
+class DrawsAtOnce:
+    """A sampler that draws when iter() is called, not at the first index."""
+
+    def __iter__(self):
+        return iter(current_generator().permutation(23).tolist())
+
+    def __len__(self):
+        return 23
 
 
 class Broken(Dataset):
@@ -135,10 +146,14 @@ def test_the_same_bits_for_any_number_of_workers(collate):
 
 def test_a_sample_is_augmented_anew_by_place_and_by_epoch():
     data = Pictures(1)
-    loader = DataLoader(data, 6, sampler=[0] * 6, generator=Generator(0))
-    first, second = (epoch(loader)[0][0] for _ in range(2))
-    pictures = {image.tobytes() for image in [*first, *second]}
+    loader = DataLoader(data, 2, sampler=[0] * 6, generator=Generator(0))
+    pictures = {image.tobytes() for images, _ in epoch(loader) + epoch(loader) for image in images}
     assert len(pictures) == 12
+
+
+def test_each_batch_is_collated_with_draws_of_its_own():
+    loader = DataLoader(range(9), 3, collate_fn=lambda samples: current_generator().uniform(), generator=Generator(0))
+    assert len({float(draw) for draw in [*loader, *loader]}) == 6
 
 
 def test_the_caller_s_draws_do_not_disturb_the_batches():
@@ -166,12 +181,14 @@ def build(kind, workers=0):
         return DataLoader(data, 4, sampler=RandomSampler(data, True, 15, stream), num_workers=workers, generator=stream)
     if kind == "distributed":
         return DataLoader(data, 4, sampler=DistributedSampler(data, 2, 1), num_workers=workers, generator=Generator(8))
+    if kind == "a sampler of one's own":
+        return DataLoader(data, 4, sampler=DrawsAtOnce(), num_workers=workers, generator=Generator(8))
     batches = BatchSampler(RandomSampler(data), 5, drop_last=True)
     return DataLoader(data, batch_sampler=batches, num_workers=workers, generator=Generator(8))
 
 
 KINDS = ["shuffle", "default stream", "sampler with its own stream", "one stream for both", "distributed",
-         "batch sampler"]
+         "batch sampler", "a sampler of one's own"]
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -44,7 +44,8 @@ def affine(image, angle=0.0, translate=(0, 0), scale=1.0, shear=(0.0, 0.0), inte
     """y(A (p - c) + c + t) = x(p): turn, scale and shear `image` about c, then shift it by t = (right, down) pixels.
 
     Each output pixel q is read at p = A^-1 (q - c - t) + c. A: `affine_matrix`. center: (x, y) in pixels from the
-    image's upper left corner, default its middle.
+    image's upper left corner, default its middle. Where a bilinear output pixel lies half outside, `fill` takes the
+    share of the neighbours that are missing (torchvision counts that share twice, so its rims are nearer to `fill`).
     """
     height, width = image.shape[-2:]
     cx, cy = (width / 2, height / 2) if center is None else center

@@ -1,7 +1,9 @@
 """Losses, as torch.nn.functional has them: defaults, reductions, soft targets, label smoothing, ignored labels."""
 
+import numpy as np
+
 from ...autograd import raw
-from ...backend import xp_of
+from ...backend import on_host, xp_of
 from ...errors import InputError
 from ...ops import elementwise as E
 from ...ops import reduce as R
@@ -31,15 +33,17 @@ def _class_weight(function, weight, classes, dtype, ndim):
 
 
 def _labels(function, input, target, ignore_index):
-    """Integer targets, checked, and where they count; shapes (n, ...) for logits (n, classes, ...)."""
+    """Integer targets, checked, and where they count; shapes (n, ...) for logits (n, classes, ...).
+
+    On a GPU a look at the labels would make the host wait; there a label out of range makes the loss NaN instead.
+    """
     y, classes = raw(target), input.shape[1]
     expected = (input.shape[0], *input.shape[2:])
     if tuple(y.shape) != expected:
         raise InputError(function, "target", f"integers of shape {expected} for an input of shape {tuple(input.shape)}",
                          f"shape {tuple(y.shape)}")
     counted = y != ignore_index
-    bad = counted & ((y < 0) | (y >= classes))
-    if bool(bad.any()):
+    if on_host(y) and (counted & ((y < 0) | (y >= classes))).any():
         raise InputError(function, "target", f"labels from 0 to {classes - 1} (or ignore_index {ignore_index})",
                          f"values from {y.min()} to {y.max()}",
                          "Labels count from 0; check num_classes of the last layer")
@@ -47,10 +51,14 @@ def _labels(function, input, target, ignore_index):
 
 
 def one_hot_targets(y, counted, classes, dtype):
-    """q of shape (n, classes, ...) with a 1 at each counted label, zeros elsewhere."""
+    """q of shape (n, classes, ...) with a 1 at each counted label, zeros elsewhere; NaN for labels out of range."""
     xp = xp_of(y)
     index = xp.arange(classes, dtype=y.dtype).reshape((1, classes) + (1,) * (y.ndim - 1))
-    return ((y[:, None] == index) & counted[:, None]).astype(dtype)
+    q = ((y[:, None] == index) & counted[:, None]).astype(dtype)
+    if not on_host(y):
+        bad = counted & ((y < 0) | (y >= classes))
+        q += xp.where(bad, np.nan, 0.0).astype(dtype)[:, None]
+    return q
 
 
 def _weighted(function, logp, q, total, reduction):
@@ -154,7 +162,7 @@ def binary_cross_entropy(input, target, weight=None, reduction="mean"):
     """-t ln x - (1 - t) ln(1 - x) for probabilities x, the logarithms cut at -100 as in PyTorch."""
     _check_shapes("binary_cross_entropy", input, target)
     values = raw(input)
-    if values.size and (float(values.min()) < 0 or float(values.max()) > 1):
+    if on_host(values) and values.size and (float(values.min()) < 0 or float(values.max()) > 1):
         raise InputError("binary_cross_entropy", "input", "probabilities from 0 to 1", f"values from {values.min()} to {values.max()}",
                          "For logits use binary_cross_entropy_with_logits")
     tiny = 3.7835e-44 if values.dtype.itemsize == 8 else 1e-44  # e^-100, also as a float32

@@ -51,7 +51,7 @@ def test_every_level_survives_the_way_to_floats_and_back():
     assert T.ToDtype(np.float32)(levels).max() == 255  # scale=False: the numbers stay
     assert T.ToDtype(np.float64, scale=True)(floats).dtype == np.float64
     assert np.array_equal(T.ToDtype(np.float64, scale=True)(floats), floats)
-    assert T.ToDtype(np.uint8, scale=True)(np.array([[[-0.5, 0.5, 7.0]]])).ravel().tolist() == [0, 127, 255]
+    assert T.ToDtype(np.uint8, scale=True)(np.array([[[-0.5, 0.999, 7.0]]])).ravel().tolist() == [0, 255, 255]
 
 
 @given(st.lists(st.tuples(st.floats(-3, 3), st.floats(0.1, 3)), min_size=1, max_size=4))

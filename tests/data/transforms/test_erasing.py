@@ -40,6 +40,14 @@ def test_area_shape_and_place_follow_the_stated_law():
         assert abs(np.mean(start / (side - length)) - 0.5) < 4 / math.sqrt(12 * runs)
 
 
+def test_every_place_is_reached():
+    image, runs = np.ones((1, 3, 4), np.float32), 2000
+    erasing = RandomErasing(1, scale=(1 / 12, 1 / 12), ratio=(1, 1))  # one pixel
+    with use_generator(0):
+        counts = sum(erasing(image)[0] == 0 for _ in range(runs))
+    assert np.all(np.abs(counts - runs / 12) < 4 * math.sqrt(runs * (1 / 12) * (11 / 12)))
+
+
 def test_probability():
     image, runs = np.ones((1, 10, 10), np.float32), 2000
     with use_generator(0):
