@@ -45,13 +45,13 @@ class Pictures(Dataset):
 
 
 class DrawsAtOnce:
-    """A sampler that draws when iter() is called, not at the first index."""
+    """A batch sampler that draws when iter() is called, not at the first batch."""
 
     def __iter__(self):
-        return iter(current_generator().permutation(23).tolist())
+        return iter(current_generator().permutation(20).reshape(5, 4).tolist())
 
     def __len__(self):
-        return 23
+        return 5
 
 
 class Broken(Dataset):
@@ -182,7 +182,7 @@ def build(kind, workers=0):
     if kind == "distributed":
         return DataLoader(data, 4, sampler=DistributedSampler(data, 2, 1), num_workers=workers, generator=Generator(8))
     if kind == "a sampler of one's own":
-        return DataLoader(data, 4, sampler=DrawsAtOnce(), num_workers=workers, generator=Generator(8))
+        return DataLoader(data, batch_sampler=DrawsAtOnce(), num_workers=workers, generator=Generator(8))
     batches = BatchSampler(RandomSampler(data), 5, drop_last=True)
     return DataLoader(data, batch_sampler=batches, num_workers=workers, generator=Generator(8))
 

@@ -41,8 +41,9 @@ def test_bilinear_is_the_loop(h, w, oh, ow, antialias):
     assert np.allclose(resize(image, (oh, ow), "bilinear", antialias), naive(image, (oh, ow), antialias), atol=1e-12)
 
 
-@given(h=SIZES, w=SIZES, oh=SIZES, ow=SIZES, antialias=st.booleans())
+@given(h=SIZES, w=SIZES, oh=SIZES, ow=st.integers(2, 13), antialias=st.booleans())
 def test_bilinear_is_torch_s(torch, h, w, oh, ow, antialias):
+    """Not for one output column: there torch 2.13 with antialias repeats the first row. The loop above covers it."""
     image = np.random.default_rng(h * 20 + w).random((3, h, w)).astype(np.float32)
     theirs = torch.nn.functional.interpolate(torch.tensor(image)[None], (oh, ow), mode="bilinear", antialias=antialias)
     assert np.allclose(resize(image, (oh, ow), "bilinear", antialias), theirs[0].numpy(), atol=1e-5)

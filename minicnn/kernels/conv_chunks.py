@@ -1,0 +1,201 @@
+"""Convolution channels-last, a few samples' columns at a time: the general fast path.
+
+With the channels of a pixel side by side in memory, a row of a patch is one run of kw c numbers, and copying patches runs
+at the speed of memory; a whole-batch column matrix would go out to memory and back, so columns are made for as many
+samples as fit in cache (about 1 MB), multiplied, and forgotten. Each thread does its own part of the batch.
+
+Forward: columns (pixels, kh kw c) times w (kh kw c, f). Weight: columns' times u, added up. Input: for stride 1 the
+forward convolution of u with the flipped weight; otherwise u times w' gives columns, which are added back.
+"""
+
+import threading
+
+import numpy as np
+from numpy.lib.stride_tricks import as_strided
+
+from .buffers import empty_nhwc
+from .im2col import output_size
+from .threads import parallel_for
+
+__all__ = ["conv2d", "conv2d_input", "conv2d_weight", "channels_last", "padded"]
+
+CHUNK_BYTES = 1 << 20
+
+
+class _Scratch(threading.local):
+    """Work space of a thread, kept between calls: one array per purpose, grown when needed."""
+
+    def get(self, name, size, dtype):
+        array = self.__dict__.get((name, dtype))
+        if array is None or array.size < size:
+            array = self.__dict__[name, dtype] = np.empty(size, dtype)
+        return array[:size]
+
+
+_scratch = _Scratch()
+
+
+def scratch(name, shape, dtype):
+    """An array of this thread's work space; what was in it is lost."""
+    size = 1
+    for n in shape:
+        size *= n
+    return _scratch.get(name, size, np.dtype(dtype)).reshape(shape)
+
+
+def channels_last(x):
+    """(n, c, h, w) as a C-contiguous (n, h, w, c): a view if it already lies so in memory, else a copy."""
+    return np.ascontiguousarray(x.transpose(0, 2, 3, 1))
+
+
+def padded(x, before, size, name="padded"):
+    """x (n, h, w, c) inside zeros of height and width `size`, `before` rows and columns in; in scratch if it must be copied."""
+    n, h, w, c = x.shape
+    if (h, w) == tuple(size) and tuple(before) == (0, 0):
+        return x
+    out = scratch(name, (n, *size, c), x.dtype)
+    top, left = before
+    # negative `before` crops; what is not covered by x is set to 0
+    y0, x0 = max(0, top), max(0, left)
+    y1, x1 = min(size[0], top + h), min(size[1], left + w)
+    out[:, :y0] = 0
+    out[:, y1:] = 0
+    out[:, :, :x0] = 0
+    out[:, :, x1:] = 0
+    out[:, y0:y1, x0:x1] = x[:, y0 - top : y1 - top, x0 - left : x1 - left]
+    return out
+
+
+def _columns(x, kernel, stride, dilation, out):
+    """Patches of a padded x (n, h, w, c) as a matrix (n oh ow, kh kw c), in scratch (x itself for 1x1, stride 1)."""
+    n, h, w, c = x.shape
+    sn, sh, sw, sc = x.strides
+    kh, kw = kernel
+    if (kh, kw) == (1, 1) and stride == (1, 1) and x.flags.c_contiguous:
+        return x.reshape(-1, c)
+    view = as_strided(x, (n, *out, kh, kw, c), (sn, stride[0] * sh, stride[1] * sw, dilation[0] * sh, dilation[1] * sw, sc))
+    cols = scratch("columns", (n, *out, kh, kw, c), x.dtype)
+    cols[...] = view
+    return cols.reshape(n * out[0] * out[1], kh * kw * c)
+
+
+def _samples(rows, columns, dtype):
+    """Samples a chunk, for `rows` x `columns` numbers a sample."""
+    return max(1, CHUNK_BYTES // (rows * columns * np.dtype(dtype).itemsize))
+
+
+def _matrices(w, groups):
+    """The weight (f, c/groups, kh, kw) as one matrix (kh kw c/groups, f/groups) per group."""
+    f, cg, kh, kw = w.shape
+    return np.ascontiguousarray(w.reshape(groups, f // groups, cg, kh, kw).transpose(0, 3, 4, 2, 1)).reshape(
+        groups, kh * kw * cg, f // groups)
+
+
+def _correlate(x, matrices, kernel, stride, dilation, before, size, y):
+    """y (n, oh, ow, f) = the patches of x (n, h, w, c) in a frame of `size` times the groups' matrices."""
+    n, oh, ow, f = y.shape
+    groups, rows, fg = matrices.shape
+    c = x.shape[3]
+    cg = c // groups
+    step = _samples(oh * ow, kernel[0] * kernel[1] * cg, x.dtype)
+
+    def part(start, stop):
+        for i in range(start, stop, step):
+            j = min(i + step, stop)
+            frame = padded(x[i:j], before, size)
+            for g in range(groups):
+                cols = _columns(frame if groups == 1 else frame[..., g * cg : (g + 1) * cg], kernel, stride, dilation, (oh, ow))
+                if groups == 1:
+                    np.matmul(cols, matrices[0], out=y[i:j].reshape(-1, f))
+                else:
+                    y[i:j, :, :, g * fg : (g + 1) * fg] = np.matmul(cols, matrices[g]).reshape(j - i, oh, ow, fg)
+
+    parallel_for(n, part, None if n * oh * ow * rows * f > 1 << 20 else 1)
+
+
+def _frame(size, kernel, stride, padding, dilation, out):
+    """Height and width that the windows reach over, from `padding` before the image."""
+    return tuple((o - 1) * s + d * (k - 1) + 1 for o, s, d, k in zip(out, stride, dilation, kernel))
+
+
+def conv2d(x, w, *, stride, padding, dilation, groups):
+    """See conv.conv2d; the result lies channels-last in memory."""
+    kernel, size = w.shape[2:], x.shape[2:]
+    out = output_size(size, kernel, stride, padding, dilation)
+    y = empty_nhwc(x.shape[0], w.shape[0], *out, x.dtype)
+    _correlate(channels_last(x), _matrices(w, groups), kernel, stride, dilation, padding,
+               _frame(size, kernel, stride, padding, dilation, out), y.transpose(0, 2, 3, 1))
+    return y
+
+
+def conv2d_input(u, w, *, input_size, stride, padding, dilation, groups):
+    """See conv.conv2d_input; the result lies channels-last in memory."""
+    (f, cg, kh, kw), c = w.shape, w.shape[1] * groups
+    x = empty_nhwc(u.shape[0], c, *input_size, u.dtype)
+    if stride == (1, 1):
+        flipped = w.reshape(groups, f // groups, cg, kh, kw)[..., ::-1, ::-1].transpose(0, 2, 1, 3, 4).reshape(c, f // groups, kh, kw)
+        before = tuple(d * (k - 1) - p for d, k, p in zip(dilation, (kh, kw), padding))
+        size = tuple(n + d * (k - 1) for n, d, k in zip(input_size, dilation, (kh, kw)))
+        _correlate(channels_last(u), _matrices(flipped, groups), (kh, kw), stride, dilation, before, size, x.transpose(0, 2, 3, 1))
+        return x
+    _scatter(channels_last(u), w, groups, stride, padding, dilation, x.transpose(0, 2, 3, 1))
+    return x
+
+
+def _scatter(u, w, groups, stride, padding, dilation, x):
+    """x (n, h, w, c) = u (n, oh, ow, f) times w' as columns, each kernel position added to its strided slice."""
+    n, oh, ow, f = u.shape
+    _, h, width, c = x.shape
+    kh, kw = w.shape[2:]
+    cg, fg = c // groups, f // groups
+    matrices = np.ascontiguousarray(w.reshape(groups, fg, cg, kh, kw).transpose(0, 1, 3, 4, 2)).reshape(groups, fg, kh * kw * cg)
+    reach = [max(m + 2 * p, (o - 1) * s + d * (k - 1) + 1)
+             for m, p, o, s, d, k in zip((h, width), padding, (oh, ow), stride, dilation, (kh, kw))]
+    step = _samples(oh * ow, kh * kw * cg, u.dtype)
+
+    def part(start, stop):
+        for i in range(start, stop, step):
+            j = min(i + step, stop)
+            frame = scratch("frame", (j - i, *reach, c), u.dtype)
+            frame[...] = 0
+            for g in range(groups):
+                v = np.ascontiguousarray(u[i:j, :, :, g * fg : (g + 1) * fg]).reshape(-1, fg)
+                cols = scratch("columns", (v.shape[0], kh * kw * cg), u.dtype)
+                np.matmul(v, matrices[g], out=cols)
+                cols = cols.reshape(j - i, oh, ow, kh, kw, cg)
+                for a, b in np.ndindex(kh, kw):
+                    top, left = dilation[0] * a, dilation[1] * b
+                    place = frame[:, top : top + stride[0] * oh : stride[0], left : left + stride[1] * ow : stride[1]]
+                    place[..., g * cg : (g + 1) * cg] += cols[:, :, :, a, b]
+            x[i:j] = frame[:, padding[0] : padding[0] + h, padding[1] : padding[1] + width]
+
+    parallel_for(n, part, None if n * oh * ow * kh * kw * cg * f > 1 << 20 else 1)
+
+
+def conv2d_weight(x, u, *, kernel_size, stride, padding, dilation, groups):
+    """See conv.conv2d_weight."""
+    n, f, oh, ow = u.shape
+    c, (kh, kw) = x.shape[1], kernel_size
+    cg, fg = c // groups, f // groups
+    rows = kh * kw * cg
+    x, u = channels_last(x), channels_last(u)
+    size = _frame(x.shape[1:3], kernel_size, stride, padding, dilation, (oh, ow))
+    step, sums = _samples(oh * ow, rows, x.dtype), np.zeros((groups, rows, fg), u.dtype)
+
+    def part(start, stop):
+        total = np.zeros((groups, rows, fg), u.dtype)
+        product = np.empty((rows, fg), u.dtype)
+        for i in range(start, stop, step):
+            j = min(i + step, stop)
+            frame = padded(x[i:j], padding, size)
+            for g in range(groups):
+                cols = _columns(frame if groups == 1 else frame[..., g * cg : (g + 1) * cg], kernel_size, stride, dilation, (oh, ow))
+                np.matmul(cols.T, u[i:j, :, :, g * fg : (g + 1) * fg].reshape(-1, fg), out=product)
+                total[g] += product
+        parts[start] = total
+
+    parts = {}
+    parallel_for(n, part, None if n * oh * ow * rows * f > 1 << 20 else 1)
+    for start in sorted(parts):  # a fixed order of summation: the same bits on every run
+        sums += parts[start]
+    return np.ascontiguousarray(sums.reshape(groups, kh, kw, cg, fg).transpose(0, 4, 3, 1, 2)).reshape(f, cg, kh, kw)

@@ -1,0 +1,66 @@
+"""Which convolution algorithm for which convolution: one small decision, which says why and can be overruled.
+
+All algorithms compute the same trilinear form (see conv.py) and are checked against the plain one in conv.py.
+"""
+
+import contextlib
+import contextvars
+
+import numpy as np
+
+from ..backend import xp_of
+from ..errors import InputError
+from . import conv, conv_chunks
+
+__all__ = ["plan", "force", "algorithms", "conv2d", "conv2d_input", "conv2d_weight"]
+
+_MODULES = {"im2col": conv, "chunks": conv_chunks}
+_forced = contextvars.ContextVar("forced", default=None)
+
+
+def algorithms():
+    """Names of all algorithms."""
+    return tuple(_MODULES)
+
+
+@contextlib.contextmanager
+def force(name):
+    """`with force("im2col"):` makes every convolution in this thread use one algorithm."""
+    if name not in _MODULES:
+        raise InputError("force", "name", f"one of {', '.join(_MODULES)}", repr(name))
+    token = _forced.set(name)
+    try:
+        yield
+    finally:
+        _forced.reset(token)
+
+
+def plan(x_shape, w_shape, *, stride=(1, 1), padding=(0, 0), dilation=(1, 1), groups=1, dtype=np.float32, xp=np):
+    """(name, reason) of the algorithm for input x_shape (n, c, h, w) and weight w_shape (f, c/groups, kh, kw)."""
+    if _forced.get() is not None:
+        return _forced.get(), "forced"
+    if xp is not np:
+        return "im2col", "on a device the whole batch is one call"
+    return "chunks", "channels last, columns of a few samples at a time"
+
+
+def _run(slot, x_shape, w_shape, dtype, xp, options):
+    name, _ = plan(x_shape, w_shape, dtype=dtype, xp=xp, **options)
+    return getattr(_MODULES[name], slot)
+
+
+def conv2d(x, w, **options):
+    """T's third slot, by the algorithm that the plan chooses; see conv.conv2d."""
+    return _run("conv2d", x.shape, w.shape, x.dtype, xp_of(x, w), options)(x, w, **options)
+
+
+def conv2d_input(u, w, *, input_size, **options):
+    """T's first slot, by the algorithm that the plan chooses; see conv.conv2d_input."""
+    shape = (u.shape[0], w.shape[1] * options["groups"], *input_size)
+    return _run("conv2d_input", shape, w.shape, u.dtype, xp_of(u, w), options)(u, w, input_size=input_size, **options)
+
+
+def conv2d_weight(x, u, *, kernel_size, **options):
+    """T's second slot, by the algorithm that the plan chooses; see conv.conv2d_weight."""
+    shape = (u.shape[1], x.shape[1] // options["groups"], *kernel_size)
+    return _run("conv2d_weight", x.shape, shape, x.dtype, xp_of(x, u), options)(x, u, kernel_size=kernel_size, **options)

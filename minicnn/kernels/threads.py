@@ -1,0 +1,108 @@
+"""The library's own threads: large work is cut into parts that run at once, each with BLAS on one thread.
+
+NumPy lets go of the interpreter's lock inside long calls, so plain threads run matrix products and ufuncs in parallel.
+BLAS must then keep to one thread: two BLAS threads under each of two Python threads wait for one another, and the worker
+threads that BLAS leaves spinning after a call slow everything else down.
+"""
+
+import contextlib
+import ctypes
+import os
+import pathlib
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+
+from ..errors import InputError
+
+__all__ = ["set_num_threads", "get_num_threads", "parallel_for", "blas_threads"]
+
+
+class _State(threading.local):
+    inside = False  # a part of parallel work runs in this thread: it must not be cut again
+
+
+_state = _State()
+_executor, _threads, _lock = None, None, threading.Lock()
+
+
+def _blas():
+    """(get, set) of the number of threads of NumPy's own OpenBLAS, or None if NumPy uses another library."""
+    folder = pathlib.Path(np.__file__).parent.parent / "numpy.libs"
+    for path in folder.glob("*openblas*") if folder.is_dir() else ():
+        library = ctypes.CDLL(str(path))
+        for prefix, suffix in (("scipy_", "64_"), ("", "64_"), ("scipy_", ""), ("", "")):
+            with contextlib.suppress(AttributeError):
+                return (getattr(library, f"{prefix}openblas_get_num_threads{suffix}"),
+                        getattr(library, f"{prefix}openblas_set_num_threads{suffix}"))
+    return None
+
+
+_blas_functions = _blas()
+_blas_before = _blas_functions[0]() if _blas_functions else None
+
+
+def blas_threads():
+    """How many threads NumPy's BLAS uses now; None where that cannot be asked."""
+    return _blas_functions[0]() if _blas_functions else None
+
+
+def _available():
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def get_num_threads():
+    """Threads that large operations are cut for."""
+    return _threads
+
+
+def set_num_threads(n):
+    """Cut large operations for n threads, with BLAS on one; n = None leaves threading to BLAS, as NumPy alone would.
+
+    The environment variable MINICNN_NUM_THREADS sets it at import (0 leaves it to BLAS).
+    """
+    global _executor, _threads
+    if n is not None and (isinstance(n, bool) or not isinstance(n, int) or n < 1):
+        raise InputError("set_num_threads", "n", "a positive int, or None to leave threads to BLAS", repr(n))
+    with _lock:
+        if _executor is not None:
+            _executor.shutdown(wait=True)
+        _executor = ThreadPoolExecutor(n - 1, "minicnn") if n is not None and n > 1 else None
+        _threads = n or 1
+        if _blas_functions:
+            _blas_functions[1](_blas_before if n is None else 1)
+
+
+def parallel_for(count, work, parts=None):
+    """work(start, stop) on consecutive ranges that cover 0 .. count, one range a thread; the last error is raised.
+
+    Runs in the calling thread alone if there is one thread, one item, or if this is already a part of such work.
+    """
+    parts = min(_threads if parts is None else parts, count)
+    if parts <= 1 or _executor is None or _state.inside:
+        if count:
+            work(0, count)
+        return
+    bounds = [count * i // parts for i in range(parts + 1)]
+
+    def part(i):
+        _state.inside = True
+        try:
+            work(bounds[i], bounds[i + 1])
+        finally:
+            _state.inside = False
+
+    futures = [_executor.submit(part, i) for i in range(1, parts)]
+    try:
+        part(0)
+    finally:
+        for future in futures:
+            future.result()
+
+
+_wanted = os.environ.get("MINICNN_NUM_THREADS", "")
+set_num_threads((int(_wanted) or None) if _wanted.isdigit() else _available())
+if hasattr(os, "register_at_fork"):  # a forked child has none of the parent's threads
+    os.register_at_fork(after_in_child=lambda: set_num_threads(_threads))

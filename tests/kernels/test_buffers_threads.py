@@ -1,0 +1,106 @@
+"""The pool never hands out memory that someone still sees; parallel_for covers each item once and passes errors on."""
+
+import threading
+
+import numpy as np
+import pytest
+
+from minicnn.errors import InputError
+from minicnn.kernels import buffers, threads
+
+
+def test_a_block_is_reused_only_when_no_view_is_left():
+    buffers.trim_pool()
+    a = buffers.empty((200, 300), np.float32)
+    address = a.ctypes.data
+    view = a.reshape(-1)[5:].T
+    del a
+    b = buffers.empty((200, 300), np.float32)
+    assert b.ctypes.data != address
+    del view
+    assert buffers.empty((200, 300), np.float32).ctypes.data == address
+
+
+def test_small_arrays_do_not_come_from_the_pool():
+    before = buffers.pool_bytes()
+    assert buffers.empty((10,), np.float32).base is None and buffers.pool_bytes() == before
+
+
+def test_trim_gives_memory_back():
+    a = buffers.empty((1 << 18,), np.float32)
+    del a
+    buffers.trim_pool()
+    held = buffers.pool_bytes()
+    b = buffers.empty((1 << 18,), np.float32)
+    assert buffers.pool_bytes() >= held + (1 << 20)
+    del b
+    buffers.trim_pool()
+    assert buffers.pool_bytes() == held
+
+
+def test_channels_last_layouts():
+    a = buffers.empty_nhwc(2, 3, 4, 5, np.float32)
+    assert a.shape == (2, 3, 4, 5) and buffers.is_channels_last(a)
+    assert buffers.is_channels_last(buffers.empty_like(a))
+    assert not buffers.is_channels_last(np.empty((2, 3, 4, 5)))
+
+
+def test_two_threads_never_get_the_same_block():
+    got, barrier = [], threading.Barrier(4)
+
+    def take():
+        barrier.wait()
+        got.extend(buffers.empty((64, 1024), np.float32) for _ in range(20))
+
+    workers = [threading.Thread(target=take) for _ in range(4)]
+    [t.start() for t in workers]
+    [t.join() for t in workers]
+    assert len({a.ctypes.data for a in got}) == len(got)
+
+
+@pytest.fixture
+def three_threads():
+    before = threads.get_num_threads()
+    threads.set_num_threads(3)
+    yield
+    threads.set_num_threads(before)
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 7, 100])
+def test_parallel_for_covers_each_item_once(three_threads, count):
+    hits = np.zeros(count, int)
+    threads.parallel_for(count, lambda i, j: np.add.at(hits, np.arange(i, j), 1))
+    assert (hits == 1).all()
+
+
+def test_nested_work_is_not_cut_again(three_threads):
+    seen = []
+    threads.parallel_for(3, lambda i, j: threads.parallel_for(10, lambda a, b: seen.append((a, b))))
+    assert seen == [(0, 10)] * 3
+
+
+def test_an_error_in_a_part_reaches_the_caller(three_threads):
+    def work(i, j):
+        if i > 0:
+            raise KeyError(i)
+
+    with pytest.raises(KeyError):
+        threads.parallel_for(3, work)
+    threads.parallel_for(3, lambda i, j: None)
+
+
+def test_blas_is_restored_when_threads_are_left_to_it():
+    before = threads.get_num_threads()
+    try:
+        threads.set_num_threads(1)
+        assert threads.blas_threads() in (1, None)
+        threads.set_num_threads(None)
+        assert threads.get_num_threads() == 1 and threads.blas_threads() == threads._blas_before
+    finally:
+        threads.set_num_threads(before)
+
+
+@pytest.mark.parametrize("n", [0, -1, 1.5, True])
+def test_set_num_threads_refuses(n):
+    with pytest.raises(InputError, match="set_num_threads: n must be"):
+        threads.set_num_threads(n)

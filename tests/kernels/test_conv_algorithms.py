@@ -1,0 +1,69 @@
+"""Every convolution algorithm against the plain one, in all three slots, over odd sizes, strides, padding, dilation, groups."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from minicnn import kernels as K
+from minicnn.errors import InputError
+from minicnn.kernels import conv
+
+FAST = [name for name in K.algorithms() if name != "im2col"]
+
+
+@st.composite
+def problems(draw):
+    """(x, w, u, options) of a convolution with at least one output pixel."""
+    small = st.integers(1, 3)
+    groups = draw(small)
+    n, cg, fg = draw(small), draw(small), draw(small)
+    kernel, stride, dilation = ((draw(small), draw(small)) for _ in range(3))
+    padding = draw(st.integers(0, 3)), draw(st.integers(0, 3))
+    size = tuple(max(1, d * (k - 1) + 1 - 2 * p) + draw(st.integers(0, 6)) for d, k, p in zip(dilation, kernel, padding))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32)))
+    x, w = rng.normal(size=(n, cg * groups, *size)), rng.normal(size=(fg * groups, cg, *kernel))
+    if draw(st.booleans()):
+        x = np.ascontiguousarray(x.transpose(0, 2, 3, 1)).transpose(0, 3, 1, 2)  # channels last in memory
+    options = {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups}
+    y = conv.conv2d(x, w, **options)
+    return x, w, rng.normal(size=y.shape), options
+
+
+def close(a, b):
+    assert a.shape == b.shape and a.dtype == b.dtype
+    np.testing.assert_allclose(a, b, rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.parametrize("name", FAST)
+@settings(max_examples=25)
+@given(problem=problems())
+def test_all_three_slots_agree_with_the_plain_kernel(name, problem):
+    x, w, u, options = problem
+    with K.force(name):
+        close(K.conv2d(x, w, **options), conv.conv2d(x, w, **options))
+        size, kernel = x.shape[2:], w.shape[2:]
+        close(K.conv2d_input(u, w, input_size=size, **options), conv.conv2d_input(u, w, input_size=size, **options))
+        close(K.conv2d_weight(x, u, kernel_size=kernel, **options), conv.conv2d_weight(x, u, kernel_size=kernel, **options))
+
+
+@pytest.mark.parametrize("name", FAST)
+def test_large_enough_for_threads_and_several_chunks(name, rng):
+    x, w = rng.normal(size=(9, 16, 33, 31)).astype(np.float32), rng.normal(size=(8, 16, 3, 3)).astype(np.float32)
+    options = {"stride": (1, 1), "padding": (1, 1), "dilation": (1, 1), "groups": 1}
+    with K.force(name):
+        y = K.conv2d(x, w, **options)
+        np.testing.assert_allclose(y, conv.conv2d(x, w, **options), rtol=2e-4, atol=2e-4)
+        np.testing.assert_array_equal(K.conv2d_weight(x, y, kernel_size=(3, 3), **options),
+                                      K.conv2d_weight(x, y, kernel_size=(3, 3), **options))
+        assert y.dtype == np.float32
+
+
+def test_plan_names_algorithm_and_reason():
+    name, reason = K.plan((1, 3, 8, 8), (4, 3, 3, 3))
+    assert name in K.algorithms() and reason
+    with K.force("im2col"):
+        assert K.plan((1, 3, 8, 8), (4, 3, 3, 3)) == ("im2col", "forced")
+    with pytest.raises(InputError, match="force: name must be one of"):
+        with K.force("magic"):
+            pass
