@@ -1,0 +1,139 @@
+"""Batch normalisation of images, channels-last, in blocks that stay in cache and on several threads.
+
+An image batch is a matrix X with one row per pixel and one column per channel. Three tricks:
+sums over pixels are products with a vector of ones, which BLAS does several times faster than `sum`;
+a vector with one number per channel would make NumPy loop over as few as 16 numbers at a time, so it is repeated to a
+row of about 2,048 numbers and X is read in rows of that length; and everything that a block needs is done while the
+block is in cache.
+"""
+
+import numpy as np
+
+from .buffers import empty_nhwc
+from .conv_chunks import channels_last, scratch
+from .threads import parallel_for
+
+__all__ = ["moments", "scale_shift", "backward"]
+
+ROW, BLOCK_BYTES = 2048, 1 << 18
+
+
+def _repeats(pixels, c):
+    """How many pixels make a long row: the largest power of two that divides the pixels and keeps within ROW numbers."""
+    r = 1
+    while pixels % (2 * r) == 0 and 2 * r * c <= ROW:
+        r *= 2
+    return r
+
+
+def _blocks(start, stop, width, itemsize):
+    step = max(1, BLOCK_BYTES // (width * itemsize))
+    return [(i, min(i + step, stop)) for i in range(start, stop, step)]
+
+
+def _rows(x):
+    """x (n, c, h, w) as long rows (rows, repeats c), with the number of repeats."""
+    flat = channels_last(x)
+    c = flat.shape[3]
+    r = _repeats(flat.size // c, c)
+    return flat.reshape(-1, r * c), r
+
+
+def _fold(long, r):
+    """Sums of a long row's repeats: one number per channel, in float64."""
+    return long.astype(np.float64).reshape(r, -1).sum(axis=0)
+
+
+def _summed(rows, work, count, dtype):
+    """The sum over all blocks of `count` long rows that work(block rows) returns; a fixed order, so the same bits each run."""
+    parts = {}
+
+    def part(start, stop):
+        totals = [np.zeros(rows.shape[1], np.float64) for _ in range(count)]
+        for i, j in _blocks(start, stop, rows.shape[1], rows.itemsize):
+            for total, value in zip(totals, work(i, j)):
+                total += value
+        parts[start] = totals
+
+    parallel_for(rows.shape[0], part, None if rows.size > 1 << 15 else 1)
+    return [sum(parts[start][k] for start in sorted(parts)) for k in range(count)]
+
+
+def moments(x):
+    """(mean, biased variance) per channel of x (n, c, h, w), in float64.
+
+    One pass, of x minus the first pixel: E[(x-p)^2] - E[x-p]^2 is accurate for a pivot p near the mean, while p = 0
+    loses all digits when the mean is large beside the deviation.
+    """
+    rows, r = _rows(x)
+    c, dtype = rows.shape[1] // r, rows.dtype
+    pivot = rows[0, :c].copy()
+    long = np.tile(pivot, r)
+
+    def work(i, j):
+        block = scratch("block", (j - i, rows.shape[1]), dtype)
+        np.subtract(rows[i:j], long, out=block)
+        ones = np.ones(j - i, dtype)
+        first = ones @ block
+        np.multiply(block, block, out=block)
+        return first, ones @ block
+
+    first, second = (_fold(total, r) * (c / rows.size) for total in _summed(rows, work, 2, dtype))
+    return pivot.astype(np.float64) + first, np.maximum(second - first * first, 0.0)
+
+
+def scale_shift(x, scale, shift, relu=False):
+    """y = x scale + shift per channel, then max(y, 0) if asked; the result lies channels-last."""
+    rows, r = _rows(x)
+    a, b = (np.tile(v.astype(rows.dtype), r) for v in (scale, shift))
+    y = empty_nhwc(*x.shape, x.dtype)
+    out = y.transpose(0, 2, 3, 1).reshape(rows.shape)
+    zeros = np.zeros_like(a)
+
+    def part(start, stop):
+        for i, j in _blocks(start, stop, rows.shape[1], rows.itemsize):
+            np.multiply(rows[i:j], a, out=out[i:j])
+            np.add(out[i:j], b, out=out[i:j])
+            if relu:
+                np.maximum(out[i:j], zeros, out=out[i:j])
+
+    parallel_for(rows.shape[0], part, None if rows.size > 1 << 15 else 1)
+    return y
+
+
+def backward(g, x, mean, root, weight):
+    """(dx, sum g n, sum g) for y = n weight + bias, n = (x - mean) root, where mean and root depend on x.
+
+    dx = weight root (g - mean(g) - n mean(g n)) is affine in g and x: A g + B x + C with one A, B, C per channel.
+    """
+    rows, r = _rows(x)
+    grads, _ = _rows(g)
+    grads = grads.reshape(rows.shape)
+    c, dtype, count = rows.shape[1] // r, rows.dtype, rows.size // (rows.shape[1] // r)
+    centre = np.tile(mean.astype(dtype), r)
+
+    def work(i, j):
+        block = scratch("block", (j - i, rows.shape[1]), dtype)
+        ones = np.ones(j - i, dtype)
+        np.subtract(rows[i:j], centre, out=block)
+        np.multiply(block, grads[i:j], out=block)
+        return ones @ grads[i:j], ones @ block
+
+    total, product = (_fold(value, r) for value in _summed(rows, work, 2, dtype))
+    product = product * root  # sum of g n
+    slope = weight * root
+    b = -slope * root * product / count
+    a, b, shift = (np.tile(v.astype(dtype), r) for v in (slope, b, -slope * total / count - b * mean.astype(dtype)))
+    dx = empty_nhwc(*x.shape, x.dtype)
+    out = dx.transpose(0, 2, 3, 1).reshape(rows.shape)
+
+    def part(start, stop):
+        for i, j in _blocks(start, stop, rows.shape[1], rows.itemsize):
+            block = scratch("block", (j - i, rows.shape[1]), dtype)
+            np.multiply(rows[i:j], b, out=block)
+            np.add(block, shift, out=block)
+            np.multiply(grads[i:j], a, out=out[i:j])
+            np.add(out[i:j], block, out=out[i:j])
+
+    parallel_for(rows.shape[0], part, None if rows.size > 1 << 15 else 1)
+    return dx, product, total
