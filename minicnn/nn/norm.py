@@ -42,14 +42,6 @@ class _RunningNorm(Module):
             raise InputError(type(self).__name__, "input", f"of shape {self.layout} with c = {self.num_features}",
                              f"shape {tuple(input.shape)}")
 
-    def _step(self):
-        """The weight of this batch in the running statistics: momentum, or 1/batches for a plain average."""
-        if self.training and self.track_running_stats:
-            self.num_batches_tracked.add_(1)
-            if self.momentum is None:
-                return 1.0 / self.num_batches_tracked.item()
-        return 0.0 if self.momentum is None else self.momentum
-
     def extra_repr(self):
         return (f"{self.num_features}, eps={self.eps}, momentum={self.momentum}, affine={self.affine}, "
                 f"track_running_stats={self.track_running_stats}")
@@ -58,6 +50,14 @@ class _RunningNorm(Module):
 class _BatchNorm(_RunningNorm):
     def __init__(self, num_features, eps=1e-5, momentum=0.1, affine=True, track_running_stats=True):
         super().__init__(num_features, eps, momentum, affine, track_running_stats)
+
+    def _step(self):
+        """The weight of this batch in the running statistics: momentum, or 1/batches for a plain average."""
+        if self.training and self.track_running_stats:
+            self.num_batches_tracked.add_(1)
+            if self.momentum is None:
+                return 1.0 / self.num_batches_tracked.item()
+        return 0.0 if self.momentum is None else self.momentum
 
     def forward(self, input):
         self._check(input)
@@ -86,7 +86,7 @@ class _InstanceNorm(_RunningNorm):
     def forward(self, input):
         self._check(input)
         return F.instance_norm(input, self.running_mean, self.running_var, self.weight, self.bias,
-                               self.training or not self.track_running_stats, self._step(), self.eps)
+                               self.training or not self.track_running_stats, self.momentum or 0.0, self.eps)
 
 
 class InstanceNorm1d(_InstanceNorm):
