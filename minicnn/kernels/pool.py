@@ -1,16 +1,22 @@
 """Pooling windows: the largest entry or the mean of each window, and the adjoint maps that their gradients need.
 
-Everything runs over the few places inside a window, each a strided slice of the padded image, never over pixels.
-Options are pairs (rows, columns); x (n, c, h, w).
+Everything runs over the few places inside a window, each a strided slice of the padded image, never over pixels. Results
+lie in memory as their inputs do (channels first or channels last). On the CPU a few samples are done at a time, so that
+what the passes share stays in cache, and threads share the batch. Options are pairs (rows, columns); x (n, c, h, w).
 """
 
 import numpy as np
 
-from ..backend import xp_of
+from ..backend import on_host, xp_of
+from .buffers import empty, empty_nhwc, is_channels_last
 from .im2col import output_size
+from .threads import parallel_for
 
-__all__ = ["pooled_size", "max_pool2d", "pick", "spread", "avg_pool2d", "avg_pool2d_adjoint", "window_counts",
-           "adaptive_windows"]
+__all__ = ["pooled_size", "max_pool2d", "pick", "spread", "spread_windows", "avg_pool2d", "avg_pool2d_adjoint",
+           "window_counts", "adaptive_windows"]
+
+CHUNK_BYTES = 1 << 20
+SMALL = 1 << 16  # numbers; below this a second thread costs more than it saves
 
 
 def pooled_size(size, kernel, stride, padding, dilation, ceil_mode):
@@ -24,42 +30,114 @@ def pooled_size(size, kernel, stride, padding, dilation, ceil_mode):
     return tuple(out)
 
 
-def _framed(x, out, kernel, stride, padding, dilation, value):
-    """x padded by `value` so that every window, also one that runs over the end, lies inside."""
-    n, c, h, w = x.shape
-    reach = [max(m + 2 * p, (o - 1) * s + d * (k - 1) + 1)
-             for m, p, o, s, d, k in zip((h, w), padding, out, stride, dilation, kernel)]
-    if reach == [h, w]:
+# ------------------------------------------------------------------------------------------ places and memory
+
+def _reach(size, out, kernel, stride, padding, dilation):
+    """Height and width of a frame that holds the padded image and every window, also one that runs over the end."""
+    return tuple(max(m + 2 * p, (o - 1) * s + d * (k - 1) + 1)
+                 for m, p, o, s, d, k in zip(size, padding, out, stride, dilation, kernel))
+
+
+def _beside(x, size, dtype=None):
+    """An unfilled array (n, c, *size) that lies in memory as x (n, c, h, w) does."""
+    n, c = x.shape[:2]
+    make = empty_nhwc if is_channels_last(x) else lambda n, c, h, w, *rest: empty((n, c, h, w), *rest)
+    return make(n, c, *size, x.dtype if dtype is None else dtype, xp_of(x))
+
+
+def _framed(x, reach, padding, value):
+    """x in a frame of `value`, padding[0] rows and padding[1] columns in; x itself if the frame is no larger."""
+    h, w = x.shape[2:]
+    if reach == (h, w):
         return x
-    frame = xp_of(x).full((n, c, *reach), value, dtype=x.dtype)
+    frame = _beside(x, reach)
+    frame[...] = value
     frame[:, :, padding[0] : padding[0] + h, padding[1] : padding[1] + w] = x
     return frame
 
 
+def _every(start, count, step):
+    """The slice start, start + step, ... of `count` entries."""
+    return slice(start, start + step * (count - 1) + 1, step)
+
+
 def _place(x, a, b, out, stride, dilation):
     """The entry (a, b) of every window, as a view (n, c, oh, ow)."""
-    top, left = dilation[0] * a, dilation[1] * b
-    return x[:, :, top : top + stride[0] * (out[0] - 1) + 1 : stride[0], left : left + stride[1] * (out[1] - 1) + 1 : stride[1]]
+    return x[:, :, _every(dilation[0] * a, out[0], stride[0]), _every(dilation[1] * b, out[1], stride[1])]
+
+
+def _apart(kernel, stride, dilation):
+    """True if no two windows share an entry because each begins where the one before has ended."""
+    return all(s > d * (k - 1) for k, s, d in zip(kernel, stride, dilation))
+
+
+def _for_parts(x, work):
+    """work(part) for slices of the batch of x: a few samples at a time, cut over threads; all at once on a device."""
+    n = x.shape[0]
+    if not on_host(x):
+        work(slice(0, n))
+        return
+    step = max(1, CHUNK_BYTES * n // max(1, x.nbytes))
+
+    def run(start, stop):
+        for i in range(start, stop, step):
+            work(slice(i, min(i + step, stop)))
+
+    parallel_for(n, run, None if x.size >= SMALL else 1)
+
+
+# ----------------------------------------------------------------------------------------------------- maxima
+
+def _corner(size, out, stride, padding, xp):
+    """(oh, ow): the flat place row * w + column of each window's upper left entry; outside the image it is only a number."""
+    row = xp.arange(out[0]) * stride[0] - padding[0]
+    column = xp.arange(out[1]) * stride[1] - padding[1]
+    return row[:, None] * size[1] + column[None, :]
+
+
+def _places(size, kernel, dilation):
+    """(a, b, how much further in flat places than the window's corner) of every place in a window, in 32 bits for speed."""
+    return [(a, b, np.int32(a * dilation[0] * size[1] + b * dilation[1])) for a, b in np.ndindex(*kernel)]
+
+
+def _first_inside(size, out, stride, padding, dilation, xp):
+    """(oh, ow): from the corner, how much further in flat places each window's first entry inside the image is."""
+    rows, columns = (xp.maximum(-((xp.arange(m) * s - p) // d), 0) * d
+                     for m, s, p, d in zip(out, stride, padding, dilation))
+    return rows[:, None] * size[1] + columns[None, :]
 
 
 def max_pool2d(x, *, kernel, stride, padding, dilation, ceil_mode):
-    """(y, index): the largest entry of each window, and its flat place in h * w (the first of equals; a NaN wins)."""
-    xp, (h, w) = xp_of(x), x.shape[2:]
-    out = pooled_size((h, w), kernel, stride, padding, dilation, ceil_mode)
-    frame = _framed(x, out, kernel, stride, padding, dilation, -np.inf)
-    y, best = _place(frame, 0, 0, out, stride, dilation).copy(), None
-    rows = xp.arange(out[0])[:, None] * stride[0] - padding[0]
-    columns = xp.arange(out[1])[None, :] * stride[1] - padding[1]
-    # the first place inside the image is the default: padding can never win
-    first = [xp.maximum(t, t + (-(t // d)) * d * (t < 0)) for t, d in ((rows, dilation[0]), (columns, dilation[1]))]
-    best = xp.broadcast_to(first[0] * w + first[1], y.shape).copy()
-    for a, b in np.ndindex(*kernel):
-        value = _place(frame, a, b, out, stride, dilation)
-        place = (rows + dilation[0] * a) * w + (columns + dilation[1] * b)
-        wins = ((value > y) | (xp.isnan(value) & ~xp.isnan(y))) if (a, b) != (0, 0) else xp.isnan(value)
-        best += wins * (place - best)
-        y = xp.maximum(y, value)
-    return y, best
+    """(y, index): the largest entry of each window, and its flat place in h * w as int64.
+
+    Of equals the first counts, as in PyTorch; a NaN is larger than every number, and of several the last counts. Padding
+    never wins. Along a window, flat places inside the image only grow, so the running maximum of the places that won is
+    the last place that won.
+    """
+    xp, size = xp_of(x), tuple(x.shape[2:])
+    out = pooled_size(size, kernel, stride, padding, dilation, ceil_mode)
+    reach = _reach(size, out, kernel, stride, padding, dilation)
+    places = _places(size, kernel, dilation)
+    first = _first_inside(size, out, stride, padding, dilation, xp)
+    corner = _corner(size, out, stride, padding, xp)
+    y, index = _beside(x, out), _beside(x, out, np.int64)
+
+    def work(part):
+        frame, top = _framed(x[part], reach, padding, -np.inf), y[part]
+        best = _beside(frame, out, np.int32)
+        best[...] = first
+        top[...] = _place(frame, 0, 0, out, stride, dilation)
+        for a, b, further in places[1:]:
+            value = _place(frame, a, b, out, stride, dilation)
+            xp.maximum(best, (value > top) * further, out=best)
+            xp.maximum(top, value, out=top)
+        if not on_host(x) or np.isnan(top).any():  # after a NaN nothing was larger: let the NaNs win now
+            for a, b, further in places[1:]:
+                xp.maximum(best, xp.isnan(_place(frame, a, b, out, stride, dilation)) * further, out=best)
+        xp.add(best, corner, out=index[part])
+
+    _for_parts(x, work)
+    return y, index
 
 
 def pick(x, index):
@@ -82,6 +160,37 @@ def spread(u, index, size):
     return out.reshape(n, c, *size)
 
 
+def spread_windows(u, index, *, size, kernel, stride, padding, dilation):
+    """spread(u, index, size) for an index that max_pool2d made with these options: faster, and always in the same order.
+
+    Each place of a window adds u where the index names that place. u is masked as integers of its own bits, since
+    NaN * 0 and inf * 0 would put a NaN beside the maximum.
+    """
+    xp, out = xp_of(u), tuple(u.shape[2:])
+    bits = np.dtype(f"i{u.dtype.itemsize}")
+    reach = _reach(size, out, kernel, stride, padding, dilation)
+    places, apart = _places(size, kernel, dilation), _apart(kernel, stride, dilation)
+    corner = _corner(size, out, stride, padding, xp)
+    frame = _beside(u, reach)
+
+    def work(part):
+        frame[part] = 0
+        number, further = u[part].view(bits), _beside(u[part], out, np.int32)
+        xp.subtract(index[part], corner, out=further, casting="same_kind")
+        for a, b, there in places:
+            here = _place(frame[part], a, b, out, stride, dilation)
+            mine = (further == there) * number
+            if apart:
+                here[...] = mine.view(u.dtype)
+            else:
+                here += mine.view(u.dtype)
+
+    _for_parts(frame, work)
+    return frame[:, :, padding[0] : padding[0] + size[0], padding[1] : padding[1] + size[1]]
+
+
+# ------------------------------------------------------------------------------------------------------ means
+
 def window_counts(size, *, kernel, stride, padding, ceil_mode, count_include_pad):
     """How many entries each window's mean divides by, (oh, ow): clipped to the padded image, or to the image itself."""
     counts = []
@@ -96,23 +205,41 @@ def window_counts(size, *, kernel, stride, padding, ceil_mode, count_include_pad
 
 
 def avg_pool2d(x, *, kernel, stride, padding, ceil_mode):
-    """The sum of each window, zeros outside the image; dividing by the counts is the caller's."""
+    """The sum of each window, zeros outside the image: rows first, then columns. Dividing by the counts is the caller's."""
     out = pooled_size(x.shape[2:], kernel, stride, padding, (1, 1), ceil_mode)
-    frame = _framed(x, out, kernel, stride, padding, (1, 1), 0)
-    total = _place(frame, 0, 0, out, stride, (1, 1)).copy()
-    for a, b in np.ndindex(*kernel):
-        if (a, b) != (0, 0):
-            total += _place(frame, a, b, out, stride, (1, 1))
-    return total
+    reach = _reach(x.shape[2:], out, kernel, stride, padding, (1, 1))
+    y = _beside(x, out)
+
+    def work(part):
+        frame, total = _framed(x[part], reach, padding, 0), y[part]
+        rows = _beside(frame, (out[0], reach[1]))
+        rows[...] = frame[:, :, _every(0, out[0], stride[0])]
+        for a in range(1, kernel[0]):
+            rows += frame[:, :, _every(a, out[0], stride[0])]
+        total[...] = rows[..., _every(0, out[1], stride[1])]
+        for b in range(1, kernel[1]):
+            total += rows[..., _every(b, out[1], stride[1])]
+
+    _for_parts(x, work)
+    return y
 
 
 def avg_pool2d_adjoint(u, *, size, kernel, stride, padding, ceil_mode):
-    """u added to every entry of its window: the adjoint of the window sums."""
-    n, c, *out = u.shape
-    reach = [max(m + 2 * p, (o - 1) * s + k) for m, p, o, s, k in zip(size, padding, out, stride, kernel)]
-    frame = xp_of(u).zeros((n, c, *reach), dtype=u.dtype)
-    for a, b in np.ndindex(*kernel):
-        _place(frame, a, b, out, stride, (1, 1))[...] += u
+    """u added to every entry of its window, columns first, then rows: the adjoint of the window sums."""
+    out = tuple(u.shape[2:])
+    reach = _reach(size, out, kernel, stride, padding, (1, 1))
+    frame = _beside(u, reach)
+
+    def work(part):
+        rows, image = _beside(u[part], (out[0], reach[1])), frame[part]
+        rows[...] = 0
+        for b in range(kernel[1]):
+            rows[..., _every(b, out[1], stride[1])] += u[part]
+        image[...] = 0
+        for a in range(kernel[0]):
+            image[:, :, _every(a, out[0], stride[0])] += rows
+
+    _for_parts(frame, work)
     return frame[:, :, padding[0] : padding[0] + size[0], padding[1] : padding[1] + size[1]]
 
 
