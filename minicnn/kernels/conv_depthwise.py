@@ -10,18 +10,14 @@ import numpy as np
 
 from ..backend import on_host, xp_of
 from .buffers import empty_nhwc
-from .im2col import output_size
-from .threads import parallel_for
+from .im2col import output_size, place
+from .threads import over_batch
 
 __all__ = ["applies", "conv2d", "conv2d_input", "conv2d_weight"]
 
-CHUNK_BYTES = 1 << 20
-SMALL = 1 << 16  # numbers; below this a second thread costs more than it saves
-
-
-def applies(x_shape, w_shape, *, groups, **_):
+def applies(w_shape, stride, dilation, groups, dtype):
     """True if each channel has one filter of its own."""
-    return x_shape[1] == w_shape[0] == groups
+    return w_shape[0] == groups and w_shape[1] == 1
 
 
 def _empty(like, n, c, h, w):
@@ -56,29 +52,8 @@ def _framed(x, reach, padding):
     return frame
 
 
-def _place(frame, a, b, out, stride, dilation):
-    """What kernel position (a, b) meets, as a view (n, c, oh, ow)."""
-    top, left = dilation[0] * a, dilation[1] * b
-    return frame[:, :, top : top + stride[0] * (out[0] - 1) + 1 : stride[0], left : left + stride[1] * (out[1] - 1) + 1 : stride[1]]
-
-
 def _reach(out, kernel, stride, dilation):
     return tuple((o - 1) * s + d * (k - 1) + 1 for o, k, s, d in zip(out, kernel, stride, dilation))
-
-
-def _for_parts(x, work):
-    """work(part) for a few samples at a time, cut over threads; all at once on a device."""
-    n = x.shape[0]
-    if not on_host(x):
-        work(slice(0, n))
-        return
-    step = max(1, CHUNK_BYTES * n // max(1, x.nbytes))
-
-    def run(start, stop):
-        for i in range(start, stop, step):
-            work(slice(i, min(i + step, stop)))
-
-    parallel_for(n, run, None if x.size >= SMALL else 1)
 
 
 def _correlate(x, w, out, stride, padding, dilation):
@@ -90,13 +65,13 @@ def _correlate(x, w, out, stride, padding, dilation):
     def work(part):
         frame, total = _framed(x[part], reach, padding), y[part]
         for a, b in np.ndindex(*kernel):
-            seen = _place(frame, a, b, out, stride, dilation)
+            seen = place(frame, a, b, out, stride, dilation)
             if (a, b) == (0, 0):
                 xp.multiply(seen, factors[a, b], out=total)
             else:
                 total += seen * factors[a, b]
 
-    _for_parts(x, work)
+    over_batch(x, work)
     return y
 
 
@@ -118,9 +93,9 @@ def conv2d_input(u, w, *, input_size, stride, padding, dilation, groups):
     def work(part):
         frame[part] = 0
         for a, b in np.ndindex(*kernel):
-            _place(frame[part], a, b, out, stride, dilation)[...] += xp.multiply(u[part], factors[a, b])
+            place(frame[part], a, b, out, stride, dilation)[...] += xp.multiply(u[part], factors[a, b])
 
-    _for_parts(frame, work)
+    over_batch(frame, work)
     (top, left), (h, width) = padding, input_size
     return frame[:, :, top : top + h, left : left + width]
 
@@ -135,7 +110,7 @@ def conv2d_weight(x, u, *, kernel_size, stride, padding, dilation, groups):
         frame = _framed(x[part], reach, padding)
         total = xp.empty((*kernel_size, c), dtype=u.dtype)
         for a, b in np.ndindex(*kernel_size):
-            product = xp.multiply(_place(frame, a, b, out, stride, dilation), u[part])
+            product = xp.multiply(place(frame, a, b, out, stride, dilation), u[part])
             if on_host(product):  # pixels are rows of c numbers: their sum is a product with ones, which BLAS does
                 pixels = product.transpose(0, 2, 3, 1).reshape(-1, c)
                 total[a, b] = np.ones(len(pixels), u.dtype) @ pixels
@@ -143,7 +118,7 @@ def conv2d_weight(x, u, *, kernel_size, stride, padding, dilation, groups):
                 total[a, b] = product.sum(axis=(0, 2, 3))
         sums[part.start] = total
 
-    _for_parts(x, work)
+    over_batch(x, work)
     w = xp.zeros((*kernel_size, c), dtype=u.dtype)
     for start in sorted(sums):  # a fixed order of summation: the same bits on every run
         w += sums[start]

@@ -7,7 +7,7 @@ import numpy as np
 
 from ..backend import xp_of
 
-__all__ = ["output_size", "pad_image", "im2col", "col2im"]
+__all__ = ["output_size", "pad_image", "place", "im2col", "col2im"]
 
 
 def output_size(size, kernel, stride, padding, dilation):
@@ -25,6 +25,13 @@ def pad_image(x, padding, value=0):
     out = xp_of(x).full((n, c, h + 2 * ph, w + 2 * pw), value, dtype=x.dtype)
     out[:, :, ph : ph + h, pw : pw + w] = x
     return out
+
+
+def place(x, a, b, out, stride, dilation):
+    """What kernel position (a, b) meets in an already padded x: a view (n, c, *out), every stride-th row and column."""
+    top, left = dilation[0] * a, dilation[1] * b
+    bottom, right = top + stride[0] * (out[0] - 1) + 1, left + stride[1] * (out[1] - 1) + 1
+    return x[:, :, top : bottom : stride[0], left : right : stride[1]]
 
 
 def patches(x, kernel, stride, dilation):
@@ -50,8 +57,8 @@ def col2im(cols, *, size, stride, padding, dilation):
     The loop runs over the few kernel positions; each adds one strided slice, so nothing is ever added twice at once.
     """
     n, c, kh, kw, oh, ow = cols.shape
-    (h, w), (ph, pw), (sh, sw), (dh, dw) = size, padding, stride, dilation
+    (h, w), (ph, pw) = size, padding
     x = xp_of(cols).zeros((n, c, h + 2 * ph, w + 2 * pw), dtype=cols.dtype)
     for a, b in np.ndindex(kh, kw):
-        x[:, :, dh * a : dh * a + sh * oh : sh, dw * b : dw * b + sw * ow : sw] += cols[:, :, a, b]
+        place(x, a, b, (oh, ow), stride, dilation)[...] += cols[:, :, a, b]
     return x[:, :, ph : ph + h, pw : pw + w]

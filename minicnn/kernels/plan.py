@@ -10,11 +10,12 @@ import numpy as np
 
 from ..backend import xp_of
 from ..errors import InputError
-from . import conv, conv_chunks
+from . import conv, conv_chunks, conv_depthwise
 
 __all__ = ["plan", "force", "algorithms", "conv2d", "conv2d_input", "conv2d_weight"]
 
-_MODULES = {"im2col": conv, "chunks": conv_chunks}
+# name -> module with conv2d, conv2d_input, conv2d_weight; a special one says by `applies` which convolutions it computes
+_MODULES = {"im2col": conv, "chunks": conv_chunks, "depthwise": conv_depthwise}
 _forced = contextvars.ContextVar("forced", default=None)
 
 
@@ -25,7 +26,7 @@ def algorithms():
 
 @contextlib.contextmanager
 def force(name):
-    """`with force("im2col"):` makes every convolution in this thread use one algorithm."""
+    """`with force("im2col"):` makes every convolution in this thread use one algorithm, wherever that one applies."""
     if name not in _MODULES:
         raise InputError("force", "name", f"one of {', '.join(_MODULES)}", repr(name))
     token = _forced.set(name)
@@ -37,8 +38,14 @@ def force(name):
 
 def plan(x_shape, w_shape, *, stride=(1, 1), padding=(0, 0), dilation=(1, 1), groups=1, dtype=np.float32, xp=np):
     """(name, reason) of the algorithm for input x_shape (n, c, h, w) and weight w_shape (f, c/groups, kh, kw)."""
-    if _forced.get() is not None:
+    def fits(name):
+        applies = getattr(_MODULES[name], "applies", None)
+        return applies is None or applies(tuple(w_shape), stride, dilation, groups, dtype)
+
+    if _forced.get() is not None and fits(_forced.get()):
         return _forced.get(), "forced"
+    if fits("depthwise"):
+        return "depthwise", "one filter a channel: shifted multiply-adds, no product"
     if xp is not np:
         return "im2col", "on a device the whole batch is one call"
     return "chunks", "channels last, columns of a few samples at a time"

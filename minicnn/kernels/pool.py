@@ -9,15 +9,11 @@ import numpy as np
 
 from ..backend import on_host, xp_of
 from .buffers import empty, empty_nhwc, is_channels_last
-from .im2col import output_size
-from .threads import parallel_for
+from .im2col import output_size, place
+from .threads import over_batch
 
 __all__ = ["pooled_size", "max_pool2d", "pick", "spread", "spread_windows", "avg_pool2d", "avg_pool2d_adjoint",
            "window_counts", "adaptive_windows"]
-
-CHUNK_BYTES = 1 << 20
-SMALL = 1 << 16  # numbers; below this a second thread costs more than it saves
-
 
 def pooled_size(size, kernel, stride, padding, dilation, ceil_mode):
     """Windows per axis; ceil_mode also counts a last one that runs over the end, if it starts inside image or left padding."""
@@ -61,29 +57,9 @@ def _every(start, count, step):
     return slice(start, start + step * (count - 1) + 1, step)
 
 
-def _place(x, a, b, out, stride, dilation):
-    """The entry (a, b) of every window, as a view (n, c, oh, ow)."""
-    return x[:, :, _every(dilation[0] * a, out[0], stride[0]), _every(dilation[1] * b, out[1], stride[1])]
-
-
 def _apart(kernel, stride, dilation):
     """True if no two windows share an entry because each begins where the one before has ended."""
     return all(s > d * (k - 1) for k, s, d in zip(kernel, stride, dilation))
-
-
-def _for_parts(x, work):
-    """work(part) for slices of the batch of x: a few samples at a time, cut over threads; all at once on a device."""
-    n = x.shape[0]
-    if not on_host(x):
-        work(slice(0, n))
-        return
-    step = max(1, CHUNK_BYTES * n // max(1, x.nbytes))
-
-    def run(start, stop):
-        for i in range(start, stop, step):
-            work(slice(i, min(i + step, stop)))
-
-    parallel_for(n, run, None if x.size >= SMALL else 1)
 
 
 # ----------------------------------------------------------------------------------------------------- maxima
@@ -126,17 +102,17 @@ def max_pool2d(x, *, kernel, stride, padding, dilation, ceil_mode):
         frame, top = _framed(x[part], reach, padding, -np.inf), y[part]
         best = _beside(frame, out, np.int32)
         best[...] = first
-        top[...] = _place(frame, 0, 0, out, stride, dilation)
+        top[...] = place(frame, 0, 0, out, stride, dilation)
         for a, b, further in places[1:]:
-            value = _place(frame, a, b, out, stride, dilation)
+            value = place(frame, a, b, out, stride, dilation)
             xp.maximum(best, (value > top) * further, out=best)
             xp.maximum(top, value, out=top)
         if not on_host(x) or np.isnan(top).any():  # after a NaN nothing was larger: let the NaNs win now
             for a, b, further in places[1:]:
-                xp.maximum(best, xp.isnan(_place(frame, a, b, out, stride, dilation)) * further, out=best)
+                xp.maximum(best, xp.isnan(place(frame, a, b, out, stride, dilation)) * further, out=best)
         xp.add(best, corner, out=index[part])
 
-    _for_parts(x, work)
+    over_batch(x, work)
     return y, index
 
 
@@ -178,14 +154,14 @@ def spread_windows(u, index, *, size, kernel, stride, padding, dilation):
         number, further = u[part].view(bits), _beside(u[part], out, np.int32)
         xp.subtract(index[part], corner, out=further, casting="same_kind")
         for a, b, there in places:
-            here = _place(frame[part], a, b, out, stride, dilation)
+            here = place(frame[part], a, b, out, stride, dilation)
             mine = (further == there) * number
             if apart:
                 here[...] = mine.view(u.dtype)
             else:
                 here += mine.view(u.dtype)
 
-    _for_parts(frame, work)
+    over_batch(frame, work)
     return frame[:, :, padding[0] : padding[0] + size[0], padding[1] : padding[1] + size[1]]
 
 
@@ -220,7 +196,7 @@ def avg_pool2d(x, *, kernel, stride, padding, ceil_mode):
         for b in range(1, kernel[1]):
             total += rows[..., _every(b, out[1], stride[1])]
 
-    _for_parts(x, work)
+    over_batch(x, work)
     return y
 
 
@@ -239,7 +215,7 @@ def avg_pool2d_adjoint(u, *, size, kernel, stride, padding, ceil_mode):
         for a in range(kernel[0]):
             image[:, :, _every(a, out[0], stride[0])] += rows
 
-    _for_parts(frame, work)
+    over_batch(frame, work)
     return frame[:, :, padding[0] : padding[0] + size[0], padding[1] : padding[1] + size[1]]
 
 

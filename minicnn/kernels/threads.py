@@ -14,9 +14,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
+from ..backend import on_host
 from ..errors import InputError
 
-__all__ = ["set_num_threads", "get_num_threads", "parallel_for", "blas_threads"]
+__all__ = ["set_num_threads", "get_num_threads", "parallel_for", "over_batch", "blas_threads"]
+
+CHUNK_BYTES = 1 << 20  # what several passes over an array should share in cache
+SMALL = 1 << 16  # numbers; below this a second thread costs more than it saves
 
 
 class _State(threading.local):
@@ -100,6 +104,21 @@ def parallel_for(count, work, parts=None):
     finally:
         for future in futures:
             future.result()
+
+
+def over_batch(x, work):
+    """work(part) for slices of the batch of x: a few samples at a time, cut over threads; all at once on a device."""
+    n = x.shape[0]
+    if not on_host(x):
+        work(slice(0, n))
+        return
+    step = max(1, CHUNK_BYTES * n // max(1, x.nbytes))
+
+    def run(start, stop):
+        for i in range(start, stop, step):
+            work(slice(i, min(i + step, stop)))
+
+    parallel_for(n, run, None if x.size >= SMALL else 1)
 
 
 _wanted = os.environ.get("MINICNN_NUM_THREADS", "")
