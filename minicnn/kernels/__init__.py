@@ -2,11 +2,22 @@
 
 from .im2col import col2im, im2col, output_size
 from .plan import algorithms, conv2d, conv2d_input, conv2d_weight, force, plan
-from .pool import adaptive_windows, avg_pool2d, avg_pool2d_adjoint, max_pool2d, pick, pooled_size, spread, spread_windows, window_counts
+from .pool import (
+    adaptive_windows,
+    avg_pool2d,
+    avg_pool2d_adjoint,
+    max_pool2d,
+    pick,
+    pooled_size,
+    spread,
+    spread_windows,
+    window_counts,
+)
 from .threads import get_num_threads, parallel_for, set_num_threads
 
 __all__ = [
     "conv2d", "conv2d_input", "conv2d_weight", "algorithms", "force", "plan", "col2im", "im2col", "output_size",
-    "adaptive_windows", "avg_pool2d", "avg_pool2d_adjoint", "max_pool2d", "pick", "pooled_size", "spread", "spread_windows", "window_counts",
+    "adaptive_windows", "avg_pool2d", "avg_pool2d_adjoint", "max_pool2d", "pick", "pooled_size", "spread",
+    "spread_windows", "window_counts",
     "get_num_threads", "parallel_for", "set_num_threads",
 ]

@@ -64,7 +64,7 @@ def conv2d_input(u, w, *, input_size, stride, padding, dilation, groups):
 
 def conv2d_weight(x, u, *, kernel_size, stride, padding, dilation, groups):
     """w = T with w left open: u as a matrix times the transposed columns, summed over the batch."""
-    xp, (n, f, oh, ow) = xp_of(x, u), u.shape
+    xp, (f, oh, ow) = xp_of(x, u), u.shape[1:]
     cg = x.shape[1] // groups
     rows = cg * math.prod(kernel_size)
     w = xp.zeros((groups, f // groups, rows), dtype=u.dtype)

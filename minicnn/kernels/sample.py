@@ -58,7 +58,7 @@ def _gather(x, taps, axis):
 
 
 def interpolate(x, *, size, scale, mode, align_corners):
-    """x (n, c, h, w) at another size (h', w'). scale: None, or the pair of factors that sets the step; mode: nearest, bilinear."""
+    """x (n, c, h, w) at another size (h', w'). scale: None, or the two factors that set the step; mode: nearest, bilinear."""
     for axis, m, s in zip((2, 3), size, scale or (None, None)):
         x = _gather(x, _taps(x.shape[axis], m, s, mode, align_corners), axis)
     return x

@@ -1,0 +1,85 @@
+"""The training loop and its evaluation, short enough to be read."""
+
+import math
+
+from ..autograd import no_grad, raw
+from ..errors import AnomalyError, InputError
+from ..nn import functional as F
+from ..nn.utils import clip_grad_norm_
+from .history import History
+
+__all__ = ["fit", "evaluate"]
+
+
+def _accuracy_count(output, target):
+    """How many rows of logits have their largest entry at the label (or at the largest probability)."""
+    labels = target if target.ndim == 1 else target.argmax(dim=1)
+    return int((output.argmax(dim=1) == labels).sum())
+
+
+def evaluate(model, loader, loss=F.cross_entropy):
+    """(mean loss, accuracy) over a loader of (input, target) batches, in evaluation mode; the model's mode is put back."""
+    modes = [(module, module.training) for module in model.modules()]
+    model.eval()
+    total, hits, count = 0.0, 0, 0
+    try:
+        with no_grad():
+            for x, y in loader:
+                output = model(x)
+                total += loss(output, y).item() * len(x)
+                hits += _accuracy_count(output, y)
+                count += len(x)
+    finally:
+        for module, mode in modes:
+            module.training = mode
+    if count == 0:
+        raise InputError("evaluate", "loader", "at least one batch", "none")
+    return total / count, hits / count
+
+
+def fit(model, loader, optimizer, loss=F.cross_entropy, epochs=1, scheduler=None, validate=None, max_norm=None,
+        history=None, progress=True, on_epoch=None):
+    """Train: for every batch, forward, loss, backward, step. Returns a History.
+
+    scheduler: stepped once an epoch. validate: a loader, evaluated after each epoch. max_norm: clips the gradient's
+    norm. history: one to go on with. progress: a bar. on_epoch(epoch, history): called after each epoch; True stops.
+    A loss that is not finite raises AnomalyError at once, with the step at which it happened.
+    """
+    from tqdm import tqdm  # only here, so that importing minicnn does not load it
+
+    history = History() if history is None else history
+    first = len(history.epochs)
+    with tqdm(total=epochs * len(loader), disable=not progress, unit="step") as bar:
+        for epoch in range(first, first + epochs):
+            model.train()
+            total, hits, count = 0.0, 0, 0
+            for x, y in loader:
+                optimizer.zero_grad()
+                output = model(x)
+                value = loss(output, y)
+                number = value.item()
+                if not math.isfinite(number):
+                    raise AnomalyError(
+                        f"fit: the loss is {number} at step {len(history.steps)} of epoch {epoch}. Lower the learning rate, "
+                        "clip the gradient with max_norm=1.0, or find the operation with minicnn.detect_anomaly()")
+                value.backward()
+                if max_norm is not None:
+                    clip_grad_norm_(model.parameters(), max_norm)
+                optimizer.step()
+                history.add_step(loss=number, lr=optimizer.param_groups[0]["lr"])
+                total, count = total + number * len(x), count + len(x)
+                hits += _accuracy_count(output.detach(), y) if raw(output).ndim == 2 else 0
+                bar.update()
+                bar.set_postfix(loss=f"{number:.3f}", refresh=False)
+            if count == 0:
+                raise InputError("fit", "loader", "at least one batch", "none")
+            record = {"train_loss": total / count, "train_accuracy": hits / count}
+            if validate is not None:
+                record["test_loss"], record["test_accuracy"] = evaluate(model, validate, loss)
+            if scheduler is not None:
+                scheduler.step()
+            history.add_epoch(**record)
+            bar.set_description(f"epoch {epoch + 1}: " + ", ".join(f"{k} {v:.3f}" for k, v in record.items()))
+            if on_epoch is not None and on_epoch(epoch, history):
+                break
+    return history
