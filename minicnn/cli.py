@@ -145,8 +145,9 @@ def import_or_none(name):
 
 def suggestion(name, known):
     """The hint of an error about a name: the close ones, else all."""
-    close = difflib.get_close_matches(name.lower(), [k.lower() for k in known], n=3, cutoff=0.6)
-    shown = [k for k in known if k.lower() in close] or list(known)
+    spelled = {k.lower(): k for k in known}
+    close = difflib.get_close_matches(name.lower(), spelled, n=3)
+    shown = [spelled[k] for k in close] or list(known)
     return ("Did you mean " if close else "There are ") + ", ".join(shown) if shown else ""
 
 

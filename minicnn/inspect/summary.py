@@ -139,9 +139,10 @@ def example_inputs(model, input_size, inputs):
         raise InputError("summary", "input_size, inputs", "one of the two", "both" if inputs is not None else "neither")
     if inputs is not None:
         return tuple(inputs) if isinstance(inputs, (tuple, list)) else (inputs,)
-    sizes = input_size if any(isinstance(n, (tuple, list)) for n in input_size) else [input_size]
+    several = isinstance(input_size, (tuple, list)) and any(isinstance(n, (tuple, list)) for n in input_size)
+    sizes = input_size if several else [input_size]
     for size in sizes:
-        if not all(isinstance(n, int) and n > 0 for n in size):
+        if not isinstance(size, (tuple, list)) or not all(isinstance(n, int) and n > 0 for n in size):
             raise InputError("summary", "input_size", "positive integers, such as (3, 224, 224)", input_size)
     like = next(model.parameters(), None)
     where = {} if like is None else {"dtype": like.dtype, "device": like.device}

@@ -19,7 +19,7 @@ from .threads import parallel_for
 
 __all__ = ["conv2d", "conv2d_input", "conv2d_weight", "channels_last", "padded"]
 
-CHUNK_BYTES = 1 << 20
+CHUNK_BYTES = 1 << 21  # smaller chunks mean more, shorter NumPy calls, between which threads wait for the interpreter
 
 
 class _Scratch(threading.local):

@@ -28,7 +28,7 @@ G = np.array([[1 / 4, 0, 0], [-1 / 6, -1 / 6, -1 / 6], [-1 / 6, 1 / 6, -1 / 6], 
               [1 / 24, -1 / 12, 1 / 6], [0, 0, 1]], np.float32)
 A = np.array([[1, 1, 1, 1, 1, 0], [0, 1, -1, 2, -2, 0], [0, 1, 1, 4, 4, 0], [0, 1, -1, 8, -8, 1]], np.float32)  # A'
 
-CHUNK_BYTES = 1 << 19  # of transformed tiles
+CHUNK_BYTES = 1 << 20  # of transformed tiles
 
 
 def applies(w_shape, stride, dilation, groups, dtype):

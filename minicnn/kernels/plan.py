@@ -10,12 +10,12 @@ import numpy as np
 
 from ..backend import xp_of
 from ..errors import InputError
-from . import conv, conv_chunks, conv_depthwise
+from . import conv, conv_chunks, conv_depthwise, conv_winograd
 
 __all__ = ["plan", "force", "algorithms", "conv2d", "conv2d_input", "conv2d_weight"]
 
 # name -> module with conv2d, conv2d_input, conv2d_weight; a special one says by `applies` which convolutions it computes
-_MODULES = {"im2col": conv, "chunks": conv_chunks, "depthwise": conv_depthwise}
+_MODULES = {"im2col": conv, "chunks": conv_chunks, "depthwise": conv_depthwise, "winograd": conv_winograd}
 _forced = contextvars.ContextVar("forced", default=None)
 
 
@@ -48,6 +48,8 @@ def plan(x_shape, w_shape, *, stride=(1, 1), padding=(0, 0), dilation=(1, 1), gr
         return "depthwise", "one filter a channel: shifted multiply-adds, no product"
     if xp is not np:
         return "im2col", "on a device the whole batch is one call"
+    if fits("winograd") and min(w_shape[:2]) >= 48 and min(x_shape[2:]) >= 4:
+        return "winograd", "3 x 3 with many channels in float32: a quarter of the products"
     return "chunks", "channels last, columns of a few samples at a time"
 
 

@@ -77,10 +77,15 @@ def _places(size, kernel, dilation):
 
 
 def _first_inside(size, out, stride, padding, dilation, xp):
-    """(oh, ow): from the corner, how much further in flat places each window's first entry inside the image is."""
-    rows, columns = (xp.maximum(-((xp.arange(m) * s - p) // d), 0) * d
-                     for m, s, p, d in zip(out, stride, padding, dilation))
-    return rows[:, None] * size[1] + columns[None, :]
+    """(oh, ow): from the corner, how much further in flat places each window's first entry inside the image is.
+
+    A window with no entry inside (dilation can step over a small image) gets a place in the last row or column.
+    """
+    steps = []
+    for n, m, s, p, d in zip(size, out, stride, padding, dilation):
+        start = xp.arange(m) * s - p
+        steps.append(xp.minimum(xp.maximum(-(start // d), 0) * d, n - 1 - start))
+    return steps[0][:, None] * size[1] + steps[1][None, :]
 
 
 def max_pool2d(x, *, kernel, stride, padding, dilation, ceil_mode):

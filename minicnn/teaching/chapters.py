@@ -41,7 +41,7 @@ def lessons_folder(*places):
     for place in places:
         if any((Path(place) / "lessons").glob("ch[0-9][0-9]_*/lesson.py")):
             return Path(place) / "lessons"
-    raise DataError("no lessons found in " + " or ".join(str(Path(p) / "lessons") for p in places) + ". They come with a "
+    raise DataError("no lessons found in " + " or ".join(dict.fromkeys(str(Path(p) / "lessons") for p in places)) + ". They come with a "
                     "clone of the repository: run `pip install -e .` there, or call minicnn from its top folder")
 
 
@@ -54,9 +54,9 @@ def find_chapter(number):
 
 _TABLE = [
     ("introduction", "Convolutional networks", "Introduction to convolutional neural networks",
-     "shift the picture and the feature map shifts along; a plain network forgets everything", 40),
+     "shift a picture and its feature maps shift along, exactly; those of a plain network do not", 40),
     ("mcdnn", "Committees", "Ciresan, Meier, Schmidhuber 2012, Multi-column Deep Neural Networks for Image Classification",
-     "five networks that vote are surer and never worse in likelihood than one of them on average", 25),
+     "five networks averaged: never a worse likelihood than theirs on average, mostly fewer errors", 25),
     ("alexnet", "AlexNet", "Krizhevsky, Sutskever, Hinton 2012, ImageNet Classification with Deep Convolutional Neural Networks",
      "ReLU overtakes tanh; the two towers add up to 60,965,224 weights; 224 pixels do not give 55", 35),
     ("dropout", "Dropout", "Srivastava et al. 2014, Dropout: A Simple Way to Prevent Neural Networks from Overfitting",
@@ -69,7 +69,7 @@ _TABLE = [
      "where an inception block spends its work, and which rows of the paper's table do not add up", 30),
     ("batch_normalization", "Batch normalization", "Ioffe, Szegedy 2015, Batch Normalization: Accelerating Deep Network Training",
      "five sigmoid layers that learn nothing at any rate learn at once when normalized", 45),
-    ("rectifiers", "PReLU and He initialization", "He et al. 2015, Delving Deep into Rectifiers",
+    ("rectifiers", "Rectifiers, He's start", "He et al. 2015, Delving Deep into Rectifiers",
      "a signal through 30 layers: it stays, fades to nothing or explodes, by one factor in the start", 40),
     ("inception_v3", "Inception-v3", "Szegedy et al. 2015, Rethinking the Inception Architecture for Computer Vision",
      "kernels split into thin ones; smoothed labels stop the logits from running away", 30),
@@ -85,16 +85,16 @@ _TABLE = [
      "three drawings of one block give the same numbers; groups are a block-diagonal matrix", 30),
     ("densenet", "DenseNet", "Huang et al. 2016, Densely Connected Convolutional Networks",
      "every layer reads all before it: how that grows, and which sources are really used", 30),
-    ("inception_v4", "Inception-v4 and Inception-ResNet", "Szegedy et al. 2016, Inception-v4, Inception-ResNet",
+    ("inception_v4", "Inception-v4, -ResNet", "Szegedy et al. 2016, Inception-v4, Inception-ResNet",
      "forty branches added up: tame when scaled by a tenth, a million-fold when not", 30),
     ("mixup", "mixup", "Zhang et al. 2017, mixup: Beyond Empirical Risk Minimization",
-     "with 40 % of the labels redrawn, mixing pairs keeps the network from learning the lies", 30),
+     "with 40 % of the labels redrawn, mixing pairs keeps the network from fitting the wrong ones", 30),
     ("large_minibatch", "Large minibatches", "Goyal et al. 2017, Accurate, Large Minibatch SGD: Training ImageNet in 1 Hour",
      "k small steps against one large, and two processes that train as one", 35),
     ("residual_attention", "Residual attention", "Wang et al. 2017, Residual Attention Network for Image Classification",
      "masks alone shrink a signal to a thousandth; one plus the mask lets it through", 25),
     ("squeeze_excitation", "Squeeze-and-excitation", "Hu, Shen, Sun 2017, Squeeze-and-Excitation Networks",
-     "channels that switch each other on and off, class by class, for a tenth of a percent of work", 30),
+     "channels that switch each other on and off, class by class, for under 0.1 % more work", 30),
     ("cbam", "CBAM", "Woo et al. 2018, CBAM: Convolutional Block Attention Module",
      "98 weights a block point at the object, checked against its true outline", 25),
     ("resnest", "ResNeSt", "Zhang et al. 2020, ResNeSt: Split-Attention Networks",
@@ -108,7 +108,7 @@ _TABLE = [
     ("spatial_transformer", "Spatial transformers", "Jaderberg et al. 2015, Spatial Transformer Networks",
      "a network turns its input upright by itself; the printed gradient fails exactly at the start", 35),
     ("capsnet", "Capsules", "Sabour, Frosst, Hinton 2017, Dynamic Routing Between Capsules",
-     "routing by agreement sharpens from step to step, and a dial that thickens a stroke", 35),
+     "routing by agreement sharpens from step to step; one number of a capsule thickens a stroke", 35),
     ("vit", "Vision transformer", "Dosovitskiy et al. 2020, An Image is Worth 16x16 Words",
      "without positions the order of the patches does not matter; unscaled attention freezes", 40),
     ("mlp_mixer", "MLP-Mixer", "Tolstikhin et al. 2021, MLP-Mixer: An all-MLP Architecture for Vision",

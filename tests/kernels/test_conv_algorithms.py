@@ -67,3 +67,30 @@ def test_plan_names_algorithm_and_reason():
     with pytest.raises(InputError, match="force: name must be one of"):
         with K.force("magic"):
             pass
+
+
+@settings(max_examples=25)
+@given(sizes=st.tuples(*[st.integers(1, 4)] * 3), image=st.tuples(st.integers(3, 14), st.integers(3, 14)),
+       padding=st.tuples(st.integers(0, 3), st.integers(0, 3)), seed=st.integers(0, 2**32))
+def test_winograd_agrees_to_float32_rounding(sizes, image, padding, seed):
+    (n, c, f), rng = sizes, np.random.default_rng(seed)
+    x, w = rng.normal(size=(n, c, *image)).astype(np.float32), rng.normal(size=(f, c, 3, 3)).astype(np.float32)
+    options = {"stride": (1, 1), "padding": padding, "dilation": (1, 1), "groups": 1}
+    y = conv.conv2d(x, w, **options)
+    u = rng.normal(size=y.shape).astype(np.float32)
+    with K.force("winograd"):
+        assert K.plan(x.shape, w.shape, **options)[0] == "winograd"
+        pairs = [
+            (K.conv2d(x, w, **options), y),
+            (K.conv2d_input(u, w, input_size=image, **options), conv.conv2d_input(u, w, input_size=image, **options)),
+            (K.conv2d_weight(x, u, kernel_size=(3, 3), **options), conv.conv2d_weight(x, u, kernel_size=(3, 3), **options)),
+        ]
+    for found, expected in pairs:
+        assert found.shape == expected.shape and found.dtype == np.float32
+        assert np.abs(found - expected).max() <= 3e-5 * np.abs(expected).max() + 1e-5
+
+
+def test_float64_never_takes_winograd():
+    with K.force("winograd"):
+        assert K.plan((64, 64, 32, 32), (64, 64, 3, 3), dtype=np.float64)[0] == "chunks"
+    assert K.plan((64, 64, 32, 32), (64, 64, 3, 3), dtype=np.float32)[0] == "winograd"

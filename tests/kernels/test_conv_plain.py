@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from strict import from_strict, to_strict
 
@@ -60,13 +60,11 @@ def check_trilinear(module, x, w, u, options):
     np.testing.assert_allclose([np.vdot(x, dx), np.vdot(w, dw)], [form, form], rtol=1e-9, atol=1e-9)
 
 
-@settings(max_examples=25)
 @given(problems())
 def test_three_slots_of_one_trilinear_form(problem):
     check_trilinear(conv, *problem)
 
 
-@settings(max_examples=25)
 @given(problems(depthwise=True))
 def test_depthwise_is_the_same_form(problem):
     x, w, u, options = problem

@@ -1,7 +1,7 @@
 """im2col against loops, and col2im as its exact adjoint, over odd sizes, strides, padding and dilation."""
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from strict import from_strict, to_strict
 
@@ -31,14 +31,12 @@ def naive_im2col(x, kernel, stride, padding, dilation):
     return cols
 
 
-@settings(max_examples=25)
 @given(windows())
 def test_im2col_reads_what_the_loops_read(problem):
     x, options = problem
     np.testing.assert_array_equal(K.im2col(x, **options), naive_im2col(x, **options))
 
 
-@settings(max_examples=25)
 @given(windows(), st.integers(0, 2**32))
 def test_col2im_is_the_adjoint_of_im2col(problem, seed):
     x, options = problem
