@@ -19,6 +19,7 @@ exclude_patterns = ["_build", "conf.py"]
 html_theme = "furo"
 html_title = f"minicnn {release}"
 myst_enable_extensions = ["amsmath", "colon_fence", "dollarmath", "deflist"]
+math_numfig = False  # equations keep the numbers of their labels
 myst_heading_anchors = 3
 nb_custom_formats = {".py": ["jupytext.reads", {"fmt": "py:percent"}]}
 # Lessons are shown unrun. MINICNN_DOCS_RUN=cache runs those that changed and shows what they print.

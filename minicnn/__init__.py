@@ -1,6 +1,6 @@
 """minicnn: deep learning from scratch, on NumPy and CuPy, to be read as well as used."""
 
-from . import cuda, data, nn, ops, optim, testing, train
+from . import cuda, data, inspect, models, nn, ops, optim, testing, train
 from ._version import __version__
 from .autograd import detect_anomaly, enable_grad, is_grad_enabled, no_grad, set_grad_enabled
 from .backend import Generator, get_rng_state, manual_seed, set_rng_state
@@ -12,7 +12,7 @@ from .functions import __all__ as _functions
 from .tensor import Tensor, as_tensor, tensor
 
 __all__ = [
-    "cuda", "data", "nn", "ops", "optim", "testing", "train", "__version__",
+    "cuda", "data", "inspect", "models", "nn", "ops", "optim", "testing", "train", "__version__",
     "detect_anomaly", "enable_grad", "is_grad_enabled", "no_grad", "set_grad_enabled",
     "Generator", "get_rng_state", "manual_seed", "set_rng_state",
     "arange", "empty", "eye", "from_numpy", "full", "linspace", "ones", "ones_like", "rand", "randint", "randn", "randperm",

@@ -141,26 +141,29 @@ class Guard:
     """
 
     version = 0
-    handed_out = None  # None, or a list of [array, checksum]
+    handed_out = None  # None, or {what part of the memory: [array, checksum]}
 
     def bump(self):
         """The memory was written."""
         self.version += 1
         if self.handed_out is not None:
-            for entry in self.handed_out:
+            for entry in self.handed_out.values():
                 entry[1] = fingerprint(entry[0])
 
     def hand_out(self, array):
         """The raw array goes to the user, who may write into it."""
+        checksum = fingerprint(array)
+        if checksum is None:
+            return
         if self.handed_out is None:
-            self.handed_out = []
-        if not any(entry[0] is array for entry in self.handed_out):
-            self.handed_out.append([array, fingerprint(array)])
+            self.handed_out = {}
+        part = array.__array_interface__["data"][0], array.shape, array.strides
+        self.handed_out.setdefault(part, [array, checksum])
 
     def stamp(self):
         """The number of writes so far; equal stamps mean unchanged memory."""
         if self.handed_out is not None:
-            for entry in self.handed_out:
+            for entry in self.handed_out.values():
                 checksum = fingerprint(entry[0])
                 if checksum != entry[1]:
                     entry[1] = checksum

@@ -17,6 +17,7 @@ from . import data
 from ._version import __version__
 from .errors import DataError, InputError, MinicnnError
 from .inspect import summary
+from .models import list_models, model_info
 from .teaching.chapters import CHAPTERS, find_chapter, lessons_folder
 
 __all__ = ["main"]
@@ -50,8 +51,8 @@ def make_parser():
 
     command = commands.add_parser("summary", help="layers, output shapes, parameters, multiply-adds of a model")
     command.add_argument("model", help="a factory of minicnn.models, such as lenet5, or your own as module:name")
-    command.add_argument("--input", type=parse_size, default=(3, 224, 224), metavar="CxHxW",
-                         help="size of one example (3x224x224)")
+    command.add_argument("--input", type=parse_size, metavar="CxHxW",
+                         help="size of one example (default: the model's own, else 3x224x224)")
     command.set_defaults(run=run_summary)
 
     command = commands.add_parser("data", help="look at a data set, or fetch it")
@@ -116,19 +117,25 @@ def parse_size(text):
 
 def run_summary(args):
     """Print the tree of a model's layers."""
-    print(summary(find_factory(args.model)(), args.input))
+    factory = find_factory(args.model)
+    own = model_info(args.model).input_size if args.model in list_models() else (3, 224, 224)
+    print(summary(factory(), args.input or own))
 
 
 def find_factory(name):
     """The function or class that makes a model: 'lenet5' from minicnn.models, 'package.module:name' from anywhere."""
     place, _, attribute = name.rpartition(":")
-    if place and "" not in sys.path:
+    if not place:
+        if name not in list_models():
+            raise InputError("summary", "MODEL", "one of minicnn.models.list_models(), or module:name", repr(name), suggestion(name, list_models()))
+        return model_info(name).factory
+    if "" not in sys.path:
         sys.path.insert(0, "")  # as `python -m` does: a file in the current folder counts
-    module = import_or_none(place or "minicnn.models")
+    module = import_or_none(place)
     factory = getattr(module, attribute, None)
     if not callable(factory):
         known = [] if module is None else getattr(module, "__all__", [n for n in vars(module) if n[0] != "_"])
-        what = f"a name in {place or 'minicnn.models'}" if module else "a model; there is no module " + (place or "minicnn.models")
+        what = f"a name in {place}" if module else f"a model; there is no module {place}"
         raise InputError("summary", "MODEL", what, repr(name), suggestion(attribute, known))
     return factory
 

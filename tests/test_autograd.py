@@ -378,3 +378,10 @@ def test_in_place_error_shows_the_line_under_anomaly_mode():
 def test_operations_of_mismatched_shapes_say_what_came():
     with pytest.raises(InputError, match=r"add: .*u: float64 \(2,\), v: float64 \(3,\)"):
         leaf(1.0, 2.0) + leaf(1.0, 2.0, 3.0)
+
+
+def test_views_handed_out_again_and_again_are_watched_once():
+    x = mc.zeros(4, 3)
+    for _ in range(50):
+        x[1].data
+    assert len(x._guard.handed_out) == 1  # a list that grew made every later step of a long run slower

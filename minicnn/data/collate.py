@@ -4,14 +4,15 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from ..autograd import raw
 from ..backend import is_array, xp_of
 from ..errors import InputError
 from ..tensor import Tensor
 
-__all__ = ["default_collate", "as_tensors"]
+__all__ = ["default_collate", "as_tensors", "to_tensor"]
 
 
-def _to_tensor(array):
+def to_tensor(array):
     """A tensor of an array: floats in float32, integers in int64; but images of uint8 stay so, as do booleans."""
     kind = array.dtype.kind
     if kind == "f":
@@ -33,7 +34,7 @@ def _rebuild(like, values):
 def as_tensors(batch):
     """`batch` with every array in it (at any depth of tuples, lists and dicts) as a Tensor; all else as it is."""
     if is_array(batch):
-        return _to_tensor(batch.copy())  # somebody else may hold it
+        return to_tensor(batch.copy())  # somebody else may hold it
     if isinstance(batch, Mapping):
         return {key: as_tensors(value) for key, value in batch.items()}
     if isinstance(batch, (tuple, list)):
@@ -43,7 +44,7 @@ def as_tensors(batch):
 
 def _stack(samples):
     """One array of arrays, tensors or numbers along a new first axis."""
-    arrays = [sample.detach().data if isinstance(sample, Tensor) else sample if is_array(sample) else np.asarray(sample)
+    arrays = [raw(sample) if isinstance(sample, Tensor) else sample if is_array(sample) else np.asarray(sample)
               for sample in samples]
     shapes = [array.shape for array in arrays]
     for place, shape in enumerate(shapes):
@@ -77,7 +78,7 @@ def default_collate(samples):
     if isinstance(first, (str, bytes)):
         return list(samples)
     if isinstance(first, (Tensor, int, float, np.generic)) or is_array(first):
-        return _to_tensor(_stack(samples))
+        return to_tensor(_stack(samples))
     hint = "Put transforms.ToImage() first" if hasattr(first, "getbands") else "Pass your own collate_fn"
     raise InputError("default_collate", "samples", "numbers, arrays, strings, or tuples, lists and dicts of these",
                      type(first).__name__, hint)

@@ -14,7 +14,7 @@ from itertools import count
 from ..backend import Generator, default_generator
 from ..errors import InputError
 from ..tensor import Tensor
-from .collate import as_tensors, default_collate
+from .collate import as_tensors, default_collate, to_tensor
 from .dataset import checked_dataset
 from .random import BATCH, ORDER, SAMPLE, stream_seed, use_generator
 from .sampler import BatchSampler, RandomSampler, SequentialSampler, whole
@@ -136,6 +136,10 @@ class DataLoader:
 
     def _load(self, seed, number, position, indices):
         """One batch, wherever this runs: each sample and the collation under a stream of its own."""
+        if self.collate_fn is default_collate and hasattr(self.dataset, "take"):
+            batch = self.dataset.take(indices)
+            if batch is not None:
+                return tuple(map(to_tensor, batch))
         samples = []
         for place, index in enumerate(indices):
             with use_generator(stream_seed(seed, SAMPLE, position + place)):

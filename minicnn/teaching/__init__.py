@@ -1,5 +1,6 @@
-"""What the lessons share: the table of chapters, and the grader."""
+"""What the lessons share: the table of chapters, the frame of a lesson, and the grader."""
 
 from .chapters import CHAPTERS, Chapter, find_chapter, lessons_folder
+from .lesson import Lesson
 
-__all__ = ["CHAPTERS", "Chapter", "find_chapter", "lessons_folder"]
+__all__ = ["CHAPTERS", "Chapter", "Lesson", "find_chapter", "lessons_folder"]

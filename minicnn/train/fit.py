@@ -37,19 +37,21 @@ def evaluate(model, loader, loss=F.cross_entropy):
     return total / count, hits / count
 
 
-def fit(model, loader, optimizer, loss=F.cross_entropy, epochs=1, scheduler=None, validate=None, max_norm=None,
-        history=None, progress=True, on_epoch=None):
+def fit(model, loader, optimizer, loss=F.cross_entropy, epochs=1, scheduler=None, schedule_by="epoch", validate=None,
+        max_norm=None, history=None, progress=True, on_epoch=None):
     """Train: for every batch, forward, loss, backward, step. Returns a History.
 
-    scheduler: stepped once an epoch. validate: a loader, evaluated after each epoch. max_norm: clips the gradient's
-    norm. history: one to go on with. progress: a bar. on_epoch(epoch, history): called after each epoch; True stops.
+    scheduler: stepped once an epoch, or with schedule_by="step" after every batch (OneCycleLR). validate: a loader, evaluated after each epoch. max_norm: clips the gradient's
+    norm. history: one to go on with. progress: a bar; one line an epoch where the output is no terminal. on_epoch(epoch, history): called after each epoch; True stops.
     A loss that is not finite raises AnomalyError at once, with the step at which it happened.
     """
+    if schedule_by not in ("epoch", "step"):
+        raise InputError("fit", "schedule_by", "'epoch' or 'step'", repr(schedule_by))
     from tqdm import tqdm  # only here, so that importing minicnn does not load it
 
     history = History() if history is None else history
     first = len(history.epochs)
-    with tqdm(total=epochs * len(loader), disable=not progress, unit="step") as bar:
+    with tqdm(total=epochs * len(loader), disable=None if progress else True, unit="step") as bar:
         for epoch in range(first, first + epochs):
             model.train()
             total, hits, count = 0.0, 0, 0
@@ -67,6 +69,8 @@ def fit(model, loader, optimizer, loss=F.cross_entropy, epochs=1, scheduler=None
                     clip_grad_norm_(model.parameters(), max_norm)
                 optimizer.step()
                 history.add_step(loss=number, lr=optimizer.param_groups[0]["lr"])
+                if scheduler is not None and schedule_by == "step":
+                    scheduler.step()
                 total, count = total + number * len(x), count + len(x)
                 hits += _accuracy_count(output.detach(), y) if raw(output).ndim == 2 else 0
                 bar.update()
@@ -76,10 +80,13 @@ def fit(model, loader, optimizer, loss=F.cross_entropy, epochs=1, scheduler=None
             record = {"train_loss": total / count, "train_accuracy": hits / count}
             if validate is not None:
                 record["test_loss"], record["test_accuracy"] = evaluate(model, validate, loss)
-            if scheduler is not None:
+            if scheduler is not None and schedule_by == "epoch":
                 scheduler.step()
             history.add_epoch(**record)
-            bar.set_description(f"epoch {epoch + 1}: " + ", ".join(f"{k} {v:.3f}" for k, v in record.items()))
+            line = f"epoch {epoch + 1}: " + ", ".join(f"{k.replace('_', ' ')} {v:.3f}" for k, v in record.items())
+            bar.set_description(line)
+            if progress and bar.disable:  # into a file or a pipe
+                print(line)
             if on_epoch is not None and on_epoch(epoch, history):
                 break
     return history

@@ -1,0 +1,219 @@
+"""Files from the network: several mirrors, a checksum, and never a bad file under the final name.
+
+Bytes go to a file of a name of its own beside the final one, and are renamed once their checksum is right. So a download
+that is cut off leaves nothing, and two processes that fetch the same file do not meet: the later rename wins, with the
+same bytes.
+"""
+
+import hashlib
+import os
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+
+from ..errors import DataError, InputError
+
+__all__ = ["fetch", "data_folders", "download_folder", "find_files", "write_file"]
+
+TIMEOUT = 30  # seconds that a mirror may take to connect, or to send its next bytes
+SLOWEST = 2000  # bytes a second; a mirror that falls TIMEOUT behind this pace is given up
+LARGE = 1_000_000  # bytes from which on a download is announced
+STALE = 3600  # seconds after which nobody writes to a partial file any more: its process was killed
+HINT = "Without a network: put the file there by hand (it may come from any of these addresses) and run this again"
+
+
+def fetch(name, mirrors, folder, size, known_hash):
+    """folder/name with the right checksum: as it lies there, else from the first mirror that has it.
+
+    mirrors: addresses (http or https) of the file, tried in order; after them nothing is left to try, and DataError lists
+    each with what went wrong. `<MINICNN_MIRROR>/<name of the folder>/<name>` comes first where that variable of the
+    environment is set: the mirror of a class, laid out as the folder of MINICNN_DATA is.
+    size: the most bytes that the file may have; a mirror that sends more is cut off.
+    known_hash: 'sha256:...' or 'md5:...' of the file.
+    """
+    path = Path(folder) / name
+    if ":" not in known_hash or known_hash.split(":")[0] not in ("sha256", "md5"):
+        raise InputError("fetch", "known_hash", "'sha256:...' or 'md5:...'", repr(known_hash))
+    if path.is_file() and _hash_of(path, known_hash) == known_hash.lower():
+        return path
+    own = os.environ.get("MINICNN_MIRROR")
+    tried = []
+    for mirror in [f"{own.rstrip('/')}/{path.parent.name}/{name}", *mirrors] if own else mirrors:
+        try:
+            return _fetch_from(mirror, path, size, known_hash)
+        except _Bad as reason:
+            tried.append(f"  {mirror}: {reason}")
+    raise DataError("\n".join([f"{path}: no mirror gave the file", *tried, HINT]))
+
+
+class _Bad(Exception):
+    """Why a mirror did not give the file."""
+
+
+def _fetch_from(mirror, path, size, known_hash):
+    """The file from one mirror, renamed to `path` when it is whole."""
+    _remove_stale(path)
+    with _temporary(path) as file:
+        found = _transfer(mirror, file, path.name, size, known_hash.split(":")[0])
+        if found != known_hash.lower():
+            raise _Bad(f"another file than the one asked for: {found}, not {known_hash}")
+        file.commit()
+    return path
+
+
+class _temporary:
+    """A new file beside `path` to write to; `commit` renames it to `path`, and leaving without that removes it."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __enter__(self):
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self.file = NamedTemporaryFile(dir=self.path.parent, prefix=f".{self.path.name}.", suffix=".part", delete=False)
+        except OSError as error:
+            raise DataError(f"{self.path}: cannot write there: {error}") from error
+        return self
+
+    def write(self, data):
+        try:
+            self.file.write(data)
+        except OSError as error:
+            raise DataError(f"{self.path}: cannot write the file: {error}") from error
+
+    def commit(self):
+        """Write through to the disk, then rename."""
+        try:
+            self.file.flush()
+            os.fsync(self.file.fileno())
+            self.file.close()
+            os.chmod(self.file.name, 0o644)  # a temporary file is its owner's alone, a data set is everybody's
+            os.replace(self.file.name, self.path)
+        except OSError as error:
+            raise DataError(f"{self.path}: cannot write the file: {error}") from error
+
+    def __exit__(self, *_):
+        with suppress(OSError):
+            self.file.close()
+        with suppress(FileNotFoundError):
+            os.remove(self.file.name)
+
+
+def write_file(path, data):
+    """Write `data` to `path` all at once: whoever looks sees the old file or the whole new one."""
+    with _temporary(Path(path)) as file:
+        file.write(data)
+        file.commit()
+
+
+def _remove_stale(path):
+    """Remove partial files that killed processes left behind."""
+    for part in path.parent.glob(f".{path.name}.*.part"):
+        with suppress(OSError):  # another process may be quicker
+            if time.time() - part.stat().st_mtime > STALE:
+                part.unlink()
+
+
+def _transfer(mirror, file, name, size, algorithm):
+    """Copy what the mirror sends to `file`; returns its hash. pooch and requests cannot do this: they wait for a whole
+    block without looking at the clock, and take as many bytes as come."""
+    import http.client
+    import urllib.request
+
+    from tqdm import tqdm
+
+    if not mirror.startswith(("http://", "https://")):
+        raise _Bad("not an address of http or https")
+    digest, received, start = hashlib.new(algorithm, usedforsecurity=False), 0, time.monotonic()
+    request = urllib.request.Request(mirror, headers={"User-Agent": "minicnn", "Accept-Encoding": "identity"})
+    try:
+        with urllib.request.urlopen(request, timeout=TIMEOUT) as response:
+            declared = response.headers.get("Content-Length", "")
+            declared = int(declared) if declared.isdecimal() else None
+            if declared is not None and declared > size:
+                raise _Bad(f"{declared:,} bytes announced, {size:,} at most are right")
+            _announce(name, mirror, declared or size)
+            with tqdm(total=declared, unit="B", unit_scale=True, desc=name, leave=False,
+                      disable=None if (declared or size) >= LARGE else True) as bar:
+                while block := response.read1(1 << 18):
+                    received += len(block)
+                    if received > size:
+                        raise _Bad(f"more than the {size:,} bytes that are right at most")
+                    if (late := time.monotonic() - start - TIMEOUT) > received / SLOWEST:
+                        raise _Bad(f"too slow: {received:,} bytes in {late + TIMEOUT:.0f} s")
+                    file.write(block)
+                    digest.update(block)
+                    bar.update(len(block))
+    except DataError:  # the disk's fault: no other mirror can help
+        raise
+    except (OSError, http.client.HTTPException, ValueError) as error:  # ValueError: an address that makes no sense
+        raise _Bad(str(error) or type(error).__name__) from error
+    if declared is not None and received < declared:
+        raise _Bad(f"the connection ended after {received:,} of {declared:,} bytes")
+    return f"{algorithm}:{digest.hexdigest()}"
+
+
+def _announce(name, mirror, size):
+    if size >= LARGE:
+        host = mirror.split("/")[2]
+        print(f"Fetching {name}, {size / 1e6:.0f} MB, from {host}: {size / 1e7:.0f} s at 10 MB/s, "
+              f"{size / 6e7:.0f} min at 1 MB/s", file=sys.stderr)
+
+
+def _hash_of(path, known_hash):
+    """The hash of a file, in the form and with the algorithm of `known_hash`."""
+    algorithm = known_hash.split(":")[0]
+    try:
+        with open(path, "rb") as file:
+            digest = hashlib.file_digest(file, lambda: hashlib.new(algorithm, usedforsecurity=False))
+    except OSError as error:
+        raise DataError(f"{path}: cannot read the file: {error}") from error
+    return f"{algorithm}:{digest.hexdigest()}"
+
+
+# ----------------------------------------------------------------------------------------------------------------- folders
+
+
+def data_folders(root=None):
+    """The folders that may hold data sets, in the order to look: `root` alone if it is given, else the one that the
+    environment names in MINICNN_DATA, then the user's cache folder."""
+    import pooch
+
+    if root is not None:
+        return [Path(root).expanduser()]
+    named = os.environ.get("MINICNN_DATA")
+    return [*([Path(named).expanduser()] if named else []), Path(pooch.os_cache("minicnn"))]
+
+
+def download_folder(root=None):
+    """The first of `data_folders(root)` that can be written to (MINICNN_DATA may be a read-only share)."""
+    folders = data_folders(root)
+    for folder in folders:
+        above = next(f for f in (folder, *folder.absolute().parents) if f.exists())
+        if above.is_dir() and os.access(above, os.W_OK):
+            return folder
+    return folders[0]
+
+
+def find_files(dataset, place, names, root=None):
+    """Paths of the files `names` in the folder `place` of the first data folder that has them all, as they are or gzipped.
+
+    DataError, where there is none, says where it looked for what.
+    """
+    looked = []
+    for folder in data_folders(root):
+        found = [_first_file(folder / place / name) for name in names]
+        if all(found):
+            return found
+        looked.append(f"  {folder / place}: no {', no '.join(name for name, path in zip(names, found) if not path)}")
+    raise DataError("\n".join([
+        f"{dataset} is not here. Looked, for each file as it is and with .gz, in", *looked,
+        f"Fetch it with download=True (or: minicnn data {dataset} --download), or name the folder that holds {place}/ in the "
+        "environment variable MINICNN_DATA or in root="]))
+
+
+def _first_file(path):
+    """The path of a file or of the same gzipped, or None."""
+    return next((p for p in (path, path.with_name(path.name + ".gz")) if p.is_file()), None)
