@@ -4,7 +4,22 @@ from . import cuda, data, inspect, models, nn, ops, optim, testing, train
 from ._version import __version__
 from .autograd import detect_anomaly, enable_grad, is_grad_enabled, no_grad, set_grad_enabled
 from .backend import Generator, get_rng_state, manual_seed, set_rng_state
-from .create import arange, empty, eye, from_numpy, full, linspace, ones, ones_like, rand, randint, randn, randperm, zeros, zeros_like
+from .create import (
+    arange,
+    empty,
+    eye,
+    from_numpy,
+    full,
+    linspace,
+    ones,
+    ones_like,
+    rand,
+    randint,
+    randn,
+    randperm,
+    zeros,
+    zeros_like,
+)
 from .derivatives import checkpoint, grad, hessian, hvp, jacobian, jvp, vjp
 from .errors import AnomalyError, DataError, DeviceError, GraphError, InputError, MinicnnError
 from .functions import *  # noqa: F403

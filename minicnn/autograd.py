@@ -255,7 +255,8 @@ class Primitive:
     `defvjp(a=rule, b=rule)` gives one rule per argument; `defvjp_all(rule)` one that returns a tuple for all of them;
     `defvjp_each(rule)` serves functions of any number of arrays (`*xs`), once per array `i`. A rule's parameter names
     say what it needs, and nothing else is kept in memory: `g` the cotangent, `y` the result, argument names,
-    `<argument>_shape`, keyword names, `saved`, the name of `*xs` (all arrays), `i`, `shapes` (of all arguments), `wanted` (which of them need one).
+    `<argument>_shape`, keyword names, `saved`, the name of `*xs` (all arrays), `i`, `shapes` (of all arguments), `wanted`
+    (which of them need one).
     """
 
     def __init__(self, function, saves=None, view=False):

@@ -127,7 +127,8 @@ def find_factory(name):
     place, _, attribute = name.rpartition(":")
     if not place:
         if name not in list_models():
-            raise InputError("summary", "MODEL", "one of minicnn.models.list_models(), or module:name", repr(name), suggestion(name, list_models()))
+            raise InputError("summary", "MODEL", "one of minicnn.models.list_models(), or module:name", repr(name),
+                             suggestion(name, list_models()))
         return model_info(name).factory
     if "" not in sys.path:
         sys.path.insert(0, "")  # as `python -m` does: a file in the current folder counts
@@ -168,7 +169,11 @@ def run_data(args):
     if args.download and "download" not in accepted:
         print(f"{dataset.__name__} comes with minicnn: nothing to download")
     options = {"download": args.download} if "download" in accepted else {}
-    parts = {"training": {"train": True}, "test": {"train": False}} if "train" in accepted else {"all": {}}
+    parts = {"all": {}}
+    if "train" in accepted:
+        parts = {"training": {"train": True}, "test": {"train": False}}
+    elif "split" in accepted:
+        parts = {"training": {"split": "train"}, "test": {"split": "test"}}
     for part, which in parts.items():
         samples = dataset(**which, **options)
         print(f"{dataset.__name__}, {part}: {len(samples):,} samples; the first is {describe(samples[0])}")
@@ -176,7 +181,7 @@ def run_data(args):
 
 def find_dataset(name):
     """A data set class of minicnn.data by its name, whatever the case of its letters."""
-    containers = (data.Dataset, data.TensorDataset, data.Subset, data.ConcatDataset)
+    containers = (data.Dataset, data.TensorDataset, data.Subset, data.ConcatDataset, data.ImageDataset)
     sets = {n.lower(): getattr(data, n) for n in data.__all__}
     sets = {n: s for n, s in sets.items() if isinstance(s, type) and issubclass(s, data.Dataset) and s not in containers}
     if name.lower() not in sets:

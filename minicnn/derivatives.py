@@ -4,8 +4,8 @@ from . import backend
 from .autograd import Traced, enable_grad, primitive, run_backward
 from .backend import xp_of
 from .errors import GraphError, InputError
-from .tensor import Tensor, seed_cotangent
 from .ops import arrange
+from .tensor import Tensor, seed_cotangent
 
 __all__ = ["grad", "vjp", "jvp", "jacobian", "hessian", "hvp", "checkpoint"]
 

@@ -348,7 +348,8 @@ def test_float32_stays_float32():
 
 def test_anomaly_names_operation_and_line_forward():
     a = leaf(-1.0, 1.0)
-    with np.errstate(all="ignore"), mc.detect_anomaly(), pytest.raises(AnomalyError, match=r"log made the first NaN, forward, at .*test_autograd.py:\d+"):
+    message = r"log made the first NaN, forward, at .*test_autograd.py:\d+"
+    with np.errstate(all="ignore"), mc.detect_anomaly(), pytest.raises(AnomalyError, match=message):
         (a.log() * 0).sum()
 
 

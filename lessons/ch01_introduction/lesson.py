@@ -143,7 +143,8 @@ print(mc.inspect.summary(model, tuple(x_train.shape[1:])))
 
 # %%
 for side in (8, 28, 224):
-    print(f"{side:>3} x {side:<3} from 16 to 32 channels: convolution {9 * 16 * 32:,} weights, dense {(side * side) ** 2 * 16 * 32:,}")
+    dense = (side * side) ** 2 * 16 * 32
+    print(f"{side:>3} x {side:<3} from 16 to 32 channels: convolution {9 * 16 * 32:,} weights, dense {dense:,}")
 
 # %% [markdown]
 # ## Train it
@@ -153,7 +154,8 @@ for side in (8, 28, 224):
 
 # %%
 size = x_train[0].numel()
-mlp = nn.Sequential(nn.Flatten(), nn.Linear(size, 220), nn.ReLU(), nn.Linear(220, 60), nn.ReLU(), nn.Linear(60, 10)).to(lesson.device)
+mlp = nn.Sequential(nn.Flatten(), nn.Linear(size, 220), nn.ReLU(), nn.Linear(220, 60), nn.ReLU(), nn.Linear(60, 10))
+mlp.to(lesson.device)
 on_mnist = lesson.data == "mnist"
 epochs = lesson.pick(3 if on_mnist else 30, 1 if on_mnist else 4)
 histories = {}
@@ -162,7 +164,8 @@ for name, net in (("CNN", model), ("MLP", mlp)):
     optimizer = optim.SGD(net.parameters(), lr=0.05, momentum=0.9, weight_decay=5e-4)
     schedule = optim.lr_scheduler.OneCycleLR(optimizer, max_lr=0.1, total_steps=epochs * len(batches))
     print(f"\n{name}, {mc.inspect.count_parameters(net):,} weights, {epochs} epochs")
-    histories[name] = train.fit(net, batches, optimizer, epochs=epochs, scheduler=schedule, schedule_by="step", validate=test_batches)
+    histories[name] = train.fit(net, batches, optimizer, epochs=epochs, scheduler=schedule, schedule_by="step",
+                                validate=test_batches)
 accuracy = {name: history.epochs[-1]["test_accuracy"] for name, history in histories.items()}
 print(f"test accuracy: CNN {accuracy['CNN']:.2%}, MLP {accuracy['MLP']:.2%}")
 
@@ -262,8 +265,10 @@ lesson.save(figure, "moved")
 goal = 0.988 if on_mnist else 0.97
 loss_of_cnn, loss_of_mlp = (moved[name][len(steps) // 2] - np.mean([moved[name][1], moved[name][-2]]) for name in ("CNN", "MLP"))
 lesson.claim("a small CNN reads digits", f"at least {goal:.1%}", f"{accuracy['CNN']:.2%}", accuracy["CNN"] >= goal)
-lesson.claim("convolution commutes with shifts, circular padding", "to rounding", f"{sizes['circular']:.1g}", sizes["circular"] < 1e-12)
-lesson.claim("with zero padding, away from the border", "to rounding", f"{sizes['zeros, inside']:.1g}", sizes["zeros, inside"] < 1e-12)
+lesson.claim("convolution commutes with shifts, circular padding", "to rounding", f"{sizes['circular']:.1g}",
+             sizes["circular"] < 1e-12)
+lesson.claim("with zero padding, away from the border", "to rounding", f"{sizes['zeros, inside']:.1g}",
+             sizes["zeros, inside"] < 1e-12)
 if not on_mnist:
     lesson.claim("a dense layer does not", "no", f"{sizes['MLP']:.2g}", sizes["MLP"] > 0.1)
 lesson.claim("global average pooling: no change under shifts", "to rounding", f"{invariance:.1g}", invariance < 1e-12)

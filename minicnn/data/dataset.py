@@ -28,7 +28,6 @@ class Dataset:
     def take(self, indices):
         """The samples at a list of indices in one step, stacked as `default_collate` would, or None where there is no
         quicker way than one by one."""
-        return None
 
     def __add__(self, other):
         """first + second: the samples of the first, then those of the second."""

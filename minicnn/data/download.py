@@ -36,7 +36,7 @@ def fetch(name, mirrors, folder, size, known_hash):
     path = Path(folder) / name
     if ":" not in known_hash or known_hash.split(":")[0] not in ("sha256", "md5"):
         raise InputError("fetch", "known_hash", "'sha256:...' or 'md5:...'", repr(known_hash))
-    if path.is_file() and _hash_of(path, known_hash) == known_hash.lower():
+    if os.path.isfile(path) and _hash_of(path, known_hash) == known_hash.lower():
         return path
     own = os.environ.get("MINICNN_MIRROR")
     tried = []
@@ -55,7 +55,7 @@ class _Bad(Exception):
 def _fetch_from(mirror, path, size, known_hash):
     """The file from one mirror, renamed to `path` when it is whole."""
     _remove_stale(path)
-    with _temporary(path) as file:
+    with _Temporary(path) as file:
         found = _transfer(mirror, file, path.name, size, known_hash.split(":")[0])
         if found != known_hash.lower():
             raise _Bad(f"another file than the one asked for: {found}, not {known_hash}")
@@ -63,7 +63,7 @@ def _fetch_from(mirror, path, size, known_hash):
     return path
 
 
-class _temporary:
+class _Temporary:
     """A new file beside `path` to write to; `commit` renames it to `path`, and leaving without that removes it."""
 
     def __init__(self, path):
@@ -103,7 +103,7 @@ class _temporary:
 
 def write_file(path, data):
     """Write `data` to `path` all at once: whoever looks sees the old file or the whole new one."""
-    with _temporary(Path(path)) as file:
+    with _Temporary(Path(path)) as file:
         file.write(data)
         file.commit()
 
@@ -127,8 +127,8 @@ def _transfer(mirror, file, name, size, algorithm):
     if not mirror.startswith(("http://", "https://")):
         raise _Bad("not an address of http or https")
     digest, received, start = hashlib.new(algorithm, usedforsecurity=False), 0, time.monotonic()
-    request = urllib.request.Request(mirror, headers={"User-Agent": "minicnn", "Accept-Encoding": "identity"})
     try:
+        request = urllib.request.Request(mirror, headers={"User-Agent": "minicnn", "Accept-Encoding": "identity"})
         with urllib.request.urlopen(request, timeout=TIMEOUT) as response:
             declared = response.headers.get("Content-Length", "")
             declared = int(declared) if declared.isdecimal() else None
@@ -149,7 +149,8 @@ def _transfer(mirror, file, name, size, algorithm):
     except DataError:  # the disk's fault: no other mirror can help
         raise
     except (OSError, http.client.HTTPException, ValueError) as error:  # ValueError: an address that makes no sense
-        raise _Bad(str(error) or type(error).__name__) from error
+        reason = str(error).removeprefix("<urlopen error ").removesuffix(">")
+        raise _Bad(reason or type(error).__name__) from error
     if declared is not None and received < declared:
         raise _Bad(f"the connection ended after {received:,} of {declared:,} bytes")
     return f"{algorithm}:{digest.hexdigest()}"
@@ -191,8 +192,8 @@ def download_folder(root=None):
     """The first of `data_folders(root)` that can be written to (MINICNN_DATA may be a read-only share)."""
     folders = data_folders(root)
     for folder in folders:
-        above = next(f for f in (folder, *folder.absolute().parents) if f.exists())
-        if above.is_dir() and os.access(above, os.W_OK):
+        above = next((f for f in (folder, *folder.absolute().parents) if os.path.exists(f)), folder)
+        if os.path.isdir(above) and os.access(above, os.W_OK):
             return folder
     return folders[0]
 
@@ -210,10 +211,10 @@ def find_files(dataset, place, names, root=None):
         looked.append(f"  {folder / place}: no {', no '.join(name for name, path in zip(names, found) if not path)}")
     raise DataError("\n".join([
         f"{dataset} is not here. Looked, for each file as it is and with .gz, in", *looked,
-        f"Fetch it with download=True (or: minicnn data {dataset} --download), or name the folder that holds {place}/ in the "
-        "environment variable MINICNN_DATA or in root="]))
+        f"Fetch it with download=True (or: minicnn data {dataset} --download), or name the folder that",
+        f"holds {place}/ in root= or in the environment variable MINICNN_DATA"]))
 
 
 def _first_file(path):
     """The path of a file or of the same gzipped, or None."""
-    return next((p for p in (path, path.with_name(path.name + ".gz")) if p.is_file()), None)
+    return next((p for p in (path, path.with_name(path.name + ".gz")) if os.path.isfile(p)), None)

@@ -118,13 +118,16 @@ class Checkerboard(Density):
     def _log_prob(self, x, y):
         parity = floor(x) + floor(y)
         on_board = (x >= -self.side) & (x < self.side) & (y >= -self.side) & (y < self.side)
-        return where(on_board & (floor(parity / 2) * 2 == parity), -math.log(2 * self.side ** 2), -math.inf)
+        number = np.result_type(x.dtype, np.float32).type  # where(mask, 1.0, 2.0) would be float64
+        return where(on_board & (floor(parity / 2) * 2 == parity), number(-math.log(2 * self.side ** 2)), number(-math.inf))
 
     def _sample(self, n, generator):
         column = generator.integers(-self.side, self.side, (n,))
         row = 2 * generator.integers(0, self.side, (n,)) - self.side  # every other row, moved by one if that is odd
         row += (column + row) % 2
-        return np.stack([column, row], axis=1) + generator.uniform((n, 2), dtype=np.float64)
+        corner = np.stack([column, row], axis=1).astype(np.float32)
+        # In float32 a sum may round up to the next square, where p = 0.
+        return np.minimum(corner + generator.uniform((n, 2)), np.nextafter(corner + 1, corner))
 
 
 class Banana(Density):

@@ -11,7 +11,6 @@ forward convolution of u with the flipped weight; otherwise u times w' gives col
 import threading
 
 import numpy as np
-from numpy.lib.stride_tricks import as_strided
 
 from .buffers import empty_nhwc
 from .im2col import output_size
@@ -25,11 +24,23 @@ CHUNK_BYTES = 1 << 21  # smaller chunks mean more, shorter NumPy calls, between 
 class _Scratch(threading.local):
     """Work space of a thread, kept between calls: one array per purpose, grown when needed."""
 
+    def __init__(self):
+        self.arrays, self.frames = {}, {}
+
     def get(self, name, size, dtype):
-        array = self.__dict__.get((name, dtype))
+        array = self.arrays.get((name, dtype))
         if array is None or array.size < size:
-            array = self.__dict__[name, dtype] = np.empty(size, dtype)
+            array = self.arrays[name, dtype] = np.empty(size, dtype)
+            self.frames.pop((name, dtype), None)
         return array[:size]
+
+    def framed(self, name, n, layout, dtype):
+        """True if the first n samples of this array have zeros where `layout` wants them; what is asked is then noted."""
+        before, samples = self.frames.get((name, dtype), (None, 0))
+        if before == layout and samples >= n:
+            return True
+        self.frames[name, dtype] = layout, n
+        return False
 
 
 _scratch = _Scratch()
@@ -49,34 +60,43 @@ def channels_last(x):
 
 
 def padded(x, before, size, name="padded"):
-    """x (n, h, w, c) inside zeros of height and width `size`, `before` rows and columns in; in scratch if it must be copied."""
+    """x (n, h, w, c) inside zeros of height and width `size`, `before` rows and columns in; in scratch if it must be copied.
+
+    Negative `before` crops. The zeros stay from one chunk to the next: with two threads each short NumPy call may wait for
+    the interpreter's lock, which costs more than what the call does. So nobody else may write into this scratch.
+    """
     n, h, w, c = x.shape
     if (h, w) == tuple(size) and tuple(before) == (0, 0):
         return x
     out = scratch(name, (n, *size, c), x.dtype)
     top, left = before
-    # negative `before` crops; what is not covered by x is set to 0
+    if not _scratch.framed(name, n, (h, w, c, *before, *size), x.dtype):
+        out[...] = 0
     y0, x0 = max(0, top), max(0, left)
     y1, x1 = min(size[0], top + h), min(size[1], left + w)
-    out[:, :y0] = 0
-    out[:, y1:] = 0
-    out[:, :, :x0] = 0
-    out[:, :, x1:] = 0
     out[:, y0:y1, x0:x1] = x[:, y0 - top : y1 - top, x0 - left : x1 - left]
     return out
 
 
-def _columns(x, kernel, stride, dilation, out):
-    """Patches of a padded x (n, h, w, c) as a matrix (n oh ow, kh kw c), in scratch (x itself for 1x1, stride 1)."""
+def _runs(array, shape, strides, length, offset=0):
+    """A view whose entries are runs of `length` numbers, which NumPy copies as one piece; strides and offset in bytes."""
+    return np.ndarray(shape, f"V{length * array.itemsize}", array, offset, strides)
+
+
+def _columns(x, kernel, stride, dilation, out, first, count):
+    """Patches of channels first ... first + count of a padded x (n, h, w, c) as a matrix (n oh ow, kh kw count), in scratch
+    (x itself for 1x1 with stride 1 and all channels)."""
     n, h, w, c = x.shape
-    sn, sh, sw, sc = x.strides
     kh, kw = kernel
-    if (kh, kw) == (1, 1) and stride == (1, 1) and x.flags.c_contiguous:
+    if (kh, kw) == (1, 1) and stride == (1, 1) and count == c and (h, w) == tuple(out):
         return x.reshape(-1, c)
-    view = as_strided(x, (n, *out, kh, kw, c), (sn, stride[0] * sh, stride[1] * sw, dilation[0] * sh, dilation[1] * sw, sc))
-    cols = scratch("columns", (n, *out, kh, kw, c), x.dtype)
-    cols[...] = view
-    return cols.reshape(n * out[0] * out[1], kh * kw * c)
+    _, sh, sw, item = x.strides
+    cols = scratch("columns", (n * out[0] * out[1], kh * kw * count), x.dtype)
+    places, strides = (n, *out, kh, kw), (x.strides[0], stride[0] * sh, stride[1] * sw, dilation[0] * sh, dilation[1] * sw)
+    if count == c and dilation[1] == 1:  # a row of the patch is one run
+        places, strides, count = places[:-1], strides[:-1], kw * c
+    _runs(cols, places, None, count)[...] = _runs(x, places, strides, count, first * item)
+    return cols
 
 
 def _samples(rows, columns, dtype):
@@ -104,7 +124,7 @@ def _correlate(x, matrices, kernel, stride, dilation, before, size, y):
             j = min(i + step, stop)
             frame = padded(x[i:j], before, size)
             for g in range(groups):
-                cols = _columns(frame if groups == 1 else frame[..., g * cg : (g + 1) * cg], kernel, stride, dilation, (oh, ow))
+                cols = _columns(frame, kernel, stride, dilation, (oh, ow), g * cg, cg)
                 if groups == 1:
                     np.matmul(cols, matrices[0], out=y[i:j].reshape(-1, f))
                 else:
@@ -189,7 +209,7 @@ def conv2d_weight(x, u, *, kernel_size, stride, padding, dilation, groups):
             j = min(i + step, stop)
             frame = padded(x[i:j], padding, size)
             for g in range(groups):
-                cols = _columns(frame if groups == 1 else frame[..., g * cg : (g + 1) * cg], kernel_size, stride, dilation, (oh, ow))
+                cols = _columns(frame, kernel_size, stride, dilation, (oh, ow), g * cg, cg)
                 np.matmul(cols.T, u[i:j, :, :, g * fg : (g + 1) * fg].reshape(-1, fg), out=product)
                 total[g] += product
         parts[start] = total

@@ -1,7 +1,8 @@
 """The list of models: each factory with the facts about it that a test checks."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Callable
+from typing import Any
 
 from ..errors import InputError
 

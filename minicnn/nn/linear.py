@@ -2,13 +2,13 @@
 
 import math
 
+from ..create import empty
 from ..tensor import Tensor
 from . import functional as F
 from . import init
 from .checks import positive
 from .module import Module
 from .parameter import Parameter
-from ..create import empty
 
 __all__ = ["Linear", "Bilinear", "Identity", "Flatten", "Unflatten", "Embedding"]
 

@@ -40,13 +40,8 @@ class Adam(Optimizer):
             w *= 1 - lr * decay
             decay = 0
         g = self._gradient(w, g, group["maximize"], decay)
-        if not state:
-            state["step"] = 0
-            state["exp_avg"], state["exp_avg_sq"] = xp.zeros_like(w), xp.zeros_like(w)
-            if group["amsgrad"]:
-                state["max_exp_avg_sq"] = xp.zeros_like(w)
-        state["step"] = t = state["step"] + 1
-        m, v = state["exp_avg"], state["exp_avg_sq"]
+        state["step"] = t = state.get("step", 0) + 1
+        m, v = self._zeros(state, "exp_avg", w), self._zeros(state, "exp_avg_sq", w)
         step, root = self._scratch(w, "step"), self._scratch(w, "root")
 
         m *= b1
@@ -55,7 +50,8 @@ class Adam(Optimizer):
         xp.multiply(g, g, out=step)
         v += xp.multiply(step, 1 - b2, out=step)
         if group["amsgrad"]:
-            v = xp.maximum(state["max_exp_avg_sq"], v, out=state["max_exp_avg_sq"])
+            largest = self._zeros(state, "max_exp_avg_sq", w)
+            v = xp.maximum(largest, v, out=largest)
         xp.sqrt(v, out=root)
         root /= math.sqrt(1 - b2**t)
         root += group["eps"]

@@ -135,6 +135,13 @@ class Optimizer:
         self._stepped = True
         return loss
 
+    @staticmethod
+    def _zeros(state, name, like):
+        """The array state[name], zeros like `like` where there is none: an option may be switched on half way."""
+        if name not in state:
+            state[name] = xp_of(like).zeros_like(like)
+        return state[name]
+
     def _scratch(self, like, name):
         """An array like `like` with arbitrary content, shared by all parameters: good until the next update."""
         key = name, like.dtype, device_of(like)

@@ -27,21 +27,15 @@ class RMSprop(Optimizer):
     def _update(self, w, g, state, group):
         xp, alpha = xp_of(w, g), group["alpha"]
         g = self._gradient(w, g, group["maximize"], group["weight_decay"])
-        if not state:
-            state["step"], state["square_avg"] = 0, xp.zeros_like(w)
-            if group["momentum"]:
-                state["momentum_buffer"] = xp.zeros_like(w)
-            if group["centered"]:
-                state["grad_avg"] = xp.zeros_like(w)
-        state["step"] += 1
-        s = state["square_avg"]
+        state["step"] = state.get("step", 0) + 1
+        s = self._zeros(state, "square_avg", w)
         step, root = self._scratch(w, "step"), self._scratch(w, "root")
 
         s *= alpha
         xp.multiply(g, g, out=step)
         s += xp.multiply(step, 1 - alpha, out=step)
         if group["centered"]:
-            mean = state["grad_avg"]
+            mean = self._zeros(state, "grad_avg", w)
             mean *= alpha
             mean += xp.multiply(g, 1 - alpha, out=step)
             xp.multiply(mean, mean, out=root)
@@ -53,7 +47,7 @@ class RMSprop(Optimizer):
         root += group["eps"]
         xp.divide(g, root, out=step)
         if group["momentum"]:
-            b = state["momentum_buffer"]
+            b = self._zeros(state, "momentum_buffer", w)
             b *= group["momentum"]
             b += step
             step[...] = b

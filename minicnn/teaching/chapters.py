@@ -41,7 +41,8 @@ def lessons_folder(*places):
     for place in places:
         if any((Path(place) / "lessons").glob("ch[0-9][0-9]_*/lesson.py")):
             return Path(place) / "lessons"
-    raise DataError("no lessons found in " + " or ".join(dict.fromkeys(str(Path(p) / "lessons") for p in places)) + ". They come with a "
+    tried = " or ".join(dict.fromkeys(str(Path(p) / "lessons") for p in places))
+    raise DataError(f"no lessons found in {tried}. They come with a "
                     "clone of the repository: run `pip install -e .` there, or call minicnn from its top folder")
 
 

@@ -41,8 +41,9 @@ def fit(model, loader, optimizer, loss=F.cross_entropy, epochs=1, scheduler=None
         max_norm=None, history=None, progress=True, on_epoch=None):
     """Train: for every batch, forward, loss, backward, step. Returns a History.
 
-    scheduler: stepped once an epoch, or with schedule_by="step" after every batch (OneCycleLR). validate: a loader, evaluated after each epoch. max_norm: clips the gradient's
-    norm. history: one to go on with. progress: a bar; one line an epoch where the output is no terminal. on_epoch(epoch, history): called after each epoch; True stops.
+    scheduler: stepped once an epoch, or with schedule_by="step" after every batch (OneCycleLR). validate: a loader,
+    evaluated after each epoch. max_norm: clips the gradient's norm. history: one to go on with. progress: a bar, or one
+    line an epoch where the output is no terminal. on_epoch(epoch, history): called after each epoch; True stops.
     A loss that is not finite raises AnomalyError at once, with the step at which it happened.
     """
     if schedule_by not in ("epoch", "step"):

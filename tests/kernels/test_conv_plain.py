@@ -18,7 +18,7 @@ OPTIONS = [
 
 def naive(x, w, stride, padding, dilation, groups):
     """y[n,f,i,j] = sum over c,a,b of w[f,c,a,b] x[n, c, s i + d a - p, s j + d b - p], one product at a time."""
-    (n, c, h, width), (f, cg, kh, kw) = x.shape, w.shape
+    (n, _, h, width), (f, cg, kh, kw) = x.shape, w.shape
     oh, ow = (len(range(0, m + 2 * p - d * (k - 1), s))
               for m, k, s, p, d in zip((h, width), (kh, kw), stride, padding, dilation))
     y = np.zeros((n, f, oh, ow))

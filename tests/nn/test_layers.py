@@ -7,7 +7,8 @@ import minicnn as mc
 from minicnn import nn
 
 torch = pytest.importorskip("torch", reason="second opinion")
-pytestmark = [pytest.mark.filterwarnings("ignore:Using padding='same'"), pytest.mark.filterwarnings("ignore:reduction. 'mean' divides")]
+pytestmark = [pytest.mark.filterwarnings("ignore:Using padding='same'"),
+              pytest.mark.filterwarnings("ignore:reduction. 'mean' divides")]
 
 IMAGE, SEQUENCE, ROWS = (3, 4, 6, 5), (3, 4, 7), (5, 4)
 
@@ -86,9 +87,11 @@ def test_attention(kwargs, masks, rng):
     ours, theirs = twins("MultiheadAttention", (6, 2), kwargs)
     x, memory = rng.normal(size=(4, 3, 6)), rng.normal(size=(4, 3, 6))
     n, length = (4, 3) if kwargs.get("batch_first") else (3, 4)
-    arrays = {"attn_mask": np.triu(np.ones((length, length), bool), 1), "key_padding_mask": np.arange(length) >= np.arange(2, 2 + n)[:, None]}
+    arrays = {"attn_mask": np.triu(np.ones((length, length), bool), 1),
+              "key_padding_mask": np.arange(length) >= np.arange(2, 2 + n)[:, None]}
     given = {k: arrays.get(k, v) for k, v in masks.items()}
-    y, w = ours(mc.Tensor(x), mc.Tensor(memory), mc.Tensor(memory), **{k: mc.Tensor(v) if k in arrays else v for k, v in given.items()})
+    traced = {k: mc.Tensor(v) if k in arrays else v for k, v in given.items()}
+    y, w = ours(mc.Tensor(x), mc.Tensor(memory), mc.Tensor(memory), **traced)
     z, v = theirs(torch.tensor(x), torch.tensor(memory), torch.tensor(memory),
                   **{k: torch.tensor(v) if k in arrays else v for k, v in given.items()})
     np.testing.assert_allclose(y.detach().numpy(), z.detach().numpy(), rtol=1e-9, atol=1e-12)

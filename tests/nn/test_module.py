@@ -26,7 +26,8 @@ class Net(nn.Module):
 
 def test_names_come_in_order_of_assignment():
     net = Net()
-    assert [n for n, _ in net.named_parameters()] == ["scale", "conv.weight", "conv.bias", "norm.weight", "norm.bias", "head.1.weight", "head.1.bias"]
+    names = ["scale", "conv.weight", "conv.bias", "norm.weight", "norm.bias", "head.1.weight", "head.1.bias"]
+    assert [n for n, _ in net.named_parameters()] == names
     assert [n for n, _ in net.named_modules()] == ["", "conv", "norm", "head", "head.0", "head.1"]
     assert [n for n, _ in net.named_children()] == ["conv", "norm", "head"]
     assert "scratch" in dict(net.named_buffers()) and "scratch" not in net.state_dict()

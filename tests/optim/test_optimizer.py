@@ -246,3 +246,17 @@ REFUSED = {
 def test_refuses(call, message):
     with pytest.raises(InputError, match=message):
         call()
+
+
+@pytest.mark.parametrize(("kind", "option", "value"), [
+    (RMSprop, "momentum", 0.9), (RMSprop, "centered", True), (Adam, "amsgrad", True), (SGD, "momentum", 0.9)])
+def test_an_option_can_be_switched_on_half_way(kind, option, value):
+    p = Tensor([1.0, 2.0], requires_grad=True)
+    optimizer = kind([p], lr=0.1)
+    for step in range(3):
+        optimizer.zero_grad()
+        (p * p).sum().backward()
+        if step == 1:
+            optimizer.param_groups[0][option] = value
+        optimizer.step()
+    assert (p * p).sum().item() < 5

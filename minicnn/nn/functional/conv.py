@@ -26,7 +26,8 @@ def _check_weight(function, input, weight, bias, groups, channels, out_channels)
         raise InputError(function, "groups", f"a divisor of the {input.shape[1]} input channels and of weight's {weight.shape[0]}",
                          groups)
     if input.shape[1] != channels:
-        raise InputError(function, "input", f"of {channels} channels for a weight of shape {tuple(weight.shape)} and groups={groups}",
+        expected = f"of {channels} channels for a weight of shape {tuple(weight.shape)} and groups={groups}"
+        raise InputError(function, "input", expected,
                          f"shape {tuple(input.shape)}")
     if raw(input).dtype != raw(weight).dtype:
         raise InputError(function, "weight", f"of the input's dtype {raw(input).dtype}", str(raw(weight).dtype),

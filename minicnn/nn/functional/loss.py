@@ -163,7 +163,8 @@ def binary_cross_entropy(input, target, weight=None, reduction="mean"):
     _check_shapes("binary_cross_entropy", input, target)
     values = raw(input)
     if on_host(values) and values.size and (float(values.min()) < 0 or float(values.max()) > 1):
-        raise InputError("binary_cross_entropy", "input", "probabilities from 0 to 1", f"values from {values.min()} to {values.max()}",
+        came = f"values from {values.min()} to {values.max()}"
+        raise InputError("binary_cross_entropy", "input", "probabilities from 0 to 1", came,
                          "For logits use binary_cross_entropy_with_logits")
     tiny = 3.7835e-44 if values.dtype.itemsize == 8 else 1e-44  # e^-100, also as a float32
     log = lambda p: E.clamp(E.log(E.clamp(p, min=tiny)), min=-100.0)  # noqa: E731
