@@ -4,15 +4,33 @@
 """
 
 import math
+from contextlib import contextmanager
 
 from ..autograd import Traced
 from ..backend import default_generator, xp_of
 from ..errors import InputError
 
 __all__ = [
-    "calculate_gain", "uniform_", "normal_", "trunc_normal_", "constant_", "ones_", "zeros_", "eye_", "dirac_",
+    "no_init", "calculate_gain", "uniform_", "normal_", "trunc_normal_", "constant_", "ones_", "zeros_", "eye_", "dirac_",
     "xavier_uniform_", "xavier_normal_", "kaiming_uniform_", "kaiming_normal_", "orthogonal_", "sparse_",
 ]
+
+
+_drawing = True  # False inside no_init()
+
+
+@contextmanager
+def no_init():
+    """Random initial values are left out: zeros in their place. `with nn.init.no_init(): model = resnet50()`.
+
+    Drawing them takes most of the time that making a large model takes, and is for nothing if weights are loaded next.
+    """
+    global _drawing
+    before, _drawing = _drawing, False
+    try:
+        yield
+    finally:
+        _drawing = before
 
 
 def _array_of(function, tensor, floating=True):
@@ -70,6 +88,8 @@ def uniform_(tensor, a=0.0, b=1.0, generator=None):
     x = _array_of("uniform_", tensor)
     if not a <= b:
         raise InputError("uniform_", "a, b", "an interval with a <= b", f"{a}, {b}")
+    if not _drawing:
+        return _fill(tensor, 0)
     return _fill(tensor, (generator or default_generator()).uniform(x.shape, a, b, dtype=x.dtype, xp=xp_of(x)))
 
 
@@ -78,6 +98,8 @@ def normal_(tensor, mean=0.0, std=1.0, generator=None):
     x = _array_of("normal_", tensor)
     if not std >= 0:
         raise InputError("normal_", "std", "a number >= 0", std)
+    if not _drawing:
+        return _fill(tensor, 0)
     return _fill(tensor, (generator or default_generator()).normal(x.shape, mean, std, dtype=x.dtype, xp=xp_of(x)))
 
 
@@ -88,6 +110,8 @@ def trunc_normal_(tensor, mean=0.0, std=1.0, a=-2.0, b=2.0, generator=None):
         raise InputError("trunc_normal_", "std", "a number > 0", std)
     if not a < b:
         raise InputError("trunc_normal_", "a, b", "an interval with a < b", f"{a}, {b}")
+    if not _drawing:
+        return _fill(tensor, 0)
     xp, generator = xp_of(x), generator or default_generator()
     low, high = x.dtype.type(a), x.dtype.type(b)
     inside = (math.erf((b - mean) / (std * math.sqrt(2))) - math.erf((a - mean) / (std * math.sqrt(2)))) / 2
@@ -183,6 +207,8 @@ def orthogonal_(tensor, gain=1, generator=None):
         raise InputError("orthogonal_", "tensor", "of at least 2 dimensions", f"shape {tuple(x.shape)}")
     if x.size == 0:
         return tensor
+    if not _drawing:
+        return _fill(tensor, 0)
     xp, rows = xp_of(x), x.shape[0]
     columns = x.size // rows
     shape = (max(rows, columns), min(rows, columns))

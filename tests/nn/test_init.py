@@ -7,7 +7,7 @@ import pytest
 
 from minicnn.backend import Generator, get_rng_state, manual_seed, set_rng_state
 from minicnn.errors import InputError
-from minicnn.nn import init
+from minicnn.nn import Linear, init
 from minicnn.tensor import Tensor
 
 SHAPE = (60, 20, 5, 5)  # fan_in 500, fan_out 1500, 30,000 entries
@@ -138,7 +138,8 @@ def test_torch_has_the_same_gains_structures_and_names():
     for shape, groups in (((6, 2, 3, 5), 3), ((4, 3, 4), 1), ((4, 2, 1, 2, 3), 2)):
         ours = init.dirac_(_tensor(shape), groups)._data
         assert np.array_equal(ours, torch.nn.init.dirac_(torch.empty(shape), groups).numpy())
-    assert all(hasattr(torch.nn.init, name) for name in init.__all__)
+    ours_only = {"no_init"}
+    assert all(hasattr(torch.nn.init, name) for name in set(init.__all__) - ours_only)
 
 
 def test_preserves_variance_through_twenty_relu_layers():
@@ -204,3 +205,14 @@ REFUSED = {
 def test_refuses(call, message):
     with pytest.raises(InputError, match=message):
         call()
+
+
+def test_no_init_leaves_zeros_and_draws_nothing():
+    before = get_rng_state()
+    with init.no_init():
+        layer = Linear(3, 4)
+        init.orthogonal_(layer.weight)
+        init.trunc_normal_(layer.weight)
+        init.normal_(layer.weight)
+    assert layer.weight.tolist() == [[0.0] * 3] * 4 and get_rng_state() == before
+    assert Linear(3, 4).weight.detach().abs().sum().item() > 0
