@@ -134,7 +134,8 @@ assert worst < 1e-12
 # $\mathrm{softmax}(W\,\mathrm{ReLU}(V x + a) + b)$, makes class probabilities of it (1.13).
 
 # %%
-model = models.small_cnn().to(lesson.device)
+on_mnist = lesson.data == "mnist"
+model = models.small_cnn(width=24 if on_mnist else 16).to(lesson.device)
 print(mc.inspect.summary(model, tuple(x_train.shape[1:])))
 
 # %% [markdown]
@@ -156,12 +157,11 @@ for side in (8, 28, 224):
 size = x_train[0].numel()
 mlp = nn.Sequential(nn.Flatten(), nn.Linear(size, 220), nn.ReLU(), nn.Linear(220, 60), nn.ReLU(), nn.Linear(60, 10))
 mlp.to(lesson.device)
-on_mnist = lesson.data == "mnist"
 epochs = lesson.pick(3 if on_mnist else 30, 1 if on_mnist else 4)
 histories = {}
 for name, net in (("CNN", model), ("MLP", mlp)):
-    batches, test_batches = lesson.loaders(batch_size=64 if on_mnist else 32)
-    optimizer = optim.SGD(net.parameters(), lr=0.05, momentum=0.9, weight_decay=5e-4)
+    batches, test_batches = lesson.loaders(batch_size=32)
+    optimizer = optim.SGD(net.parameters(), lr=0.05, momentum=0.9, weight_decay=1e-4)
     schedule = optim.lr_scheduler.OneCycleLR(optimizer, max_lr=0.1, total_steps=epochs * len(batches))
     print(f"\n{name}, {mc.inspect.count_parameters(net):,} weights, {epochs} epochs")
     histories[name] = train.fit(net, batches, optimizer, epochs=epochs, scheduler=schedule, schedule_by="step",
@@ -179,11 +179,11 @@ lesson.save(plots.curves({name: h.series("loss") for name, h in histories.items(
 # A feature map shows where one of them found what it looks for.
 
 # %%
-lesson.save(plots.filters(model[0].weight, title="The 16 filters of the first layer: red +, blue -"), "filters")
+lesson.save(plots.filters(model[0].weight, title="The filters of the first layer: red +, blue -"), "filters")
 with mc.no_grad():
     maps = model[1](model[0](x_test[:1]))[0]
 lesson.save(plots.feature_maps(x_test[0], maps, columns=9,
-                                title="A test digit and its 16 feature maps after ReLU"), "feature_maps")
+                                title="A test digit and its feature maps after ReLU"), "feature_maps")
 
 # %% [markdown]
 # ## Shift the picture

@@ -122,7 +122,7 @@ def curves(series, xlabel="step", ylabel="loss", title=None, log=False, smooth=0
     ax.set_ylabel(ylabel)
     ax.grid(alpha=0.25)
     if len(series) > 1:
-        ax.legend(frameon=False)
+        ax.legend(frameon=False, loc="upper left", bbox_to_anchor=(1, 1))  # beside the axes, where it covers no curve
     if title:
         ax.set_title(title, fontsize=10)
     return figure

@@ -234,6 +234,23 @@ def test_turning_the_last_weights_turns_the_branch(rng):
 
 
 @pytest.mark.equation("12.9")
+@pytest.mark.parametrize("seed", range(3))
+def test_gradients_of_a_normalized_plain_net_grow_on_their_way_down(seed):
+    mc.manual_seed(seed)
+    rng, n, depth, batch = np.random.default_rng(seed), 256, 12, 512
+    h, outputs = numbers(rng, batch, n).requires_grad_(), []
+    for _ in range(depth):
+        w = mc.tensor(rng.normal(size=(n, n)) * 0.37)  # any size: BN divides by it
+        h = F.relu(F.batch_norm(F.linear(h, w), None, None, training=True))
+        outputs.append(h)
+    gradients = mc.grad((h * numbers(rng, batch, n)).sum(), outputs)
+    size = [np.square(g.numpy()).mean() for g in gradients]
+    factor = (size[0] / size[-1]) ** (1 / (depth - 1))
+    assert abs(factor - np.pi / (np.pi - 1)) < 0.05
+    assert 0.9e9 < (np.pi / (np.pi - 1)) ** 54 < 1.1e9
+
+
+@pytest.mark.equation("12.10")
 @pytest.mark.parametrize("block", [BasicBlock, Bottleneck])
 def test_zero_init_residual_starts_at_the_identity(rng, block):
     net = ResNet(block, (2, 2), 5, width=4, small_images=True, zero_init_residual=True).double()
@@ -248,7 +265,7 @@ def test_zero_init_residual_starts_at_the_identity(rng, block):
     assert abs(usual(x) - x).max().item() > 0.1
 
 
-@pytest.mark.equation("12.10")
+@pytest.mark.equation("12.11")
 @pytest.mark.parametrize("n", [1, 2, 3, 5, 9])
 def test_depth_and_parameters_of_the_cifar_nets(n):
     net = models.resnet20(layers=(n, n, n))
@@ -258,7 +275,7 @@ def test_depth_and_parameters_of_the_cifar_nets(n):
     assert inspect.count_parameters(models.resnet20(layers=(n, n, n), shortcut="B")) == 97_216 * n - 21_926 + 2_752
 
 
-@pytest.mark.equation("12.10")
+@pytest.mark.equation("12.11")
 def test_parameters_of_the_named_cifar_nets():
     for depth, millions in ((20, "0.27"), (32, "0.46"), (44, "0.66"), (56, "0.85"), (110, "1.7"), (1202, "19.4")):  # table 6
         n = (depth - 2) // 6
@@ -272,7 +289,7 @@ def macs_of(layer, size):
     return inspect.summary(layer, size).macs
 
 
-@pytest.mark.equation("12.11")
+@pytest.mark.equation("12.12")
 @pytest.mark.parametrize("c", [4, 16, 64])
 def test_a_bottleneck_costs_about_as_much_as_a_basic_block_with_a_quarter_of_its_channels(c):
     h, w = 3, 5
@@ -281,7 +298,7 @@ def test_a_bottleneck_costs_about_as_much_as_a_basic_block_with_a_quarter_of_its
     assert macs_of(Bottleneck(4 * c, c, shortcut="C"), (4 * c, h, w)) == (17 + 16) * c * c * h * w
 
 
-@pytest.mark.equation("12.12")
+@pytest.mark.equation("12.13")
 def test_the_stride_in_the_3x3_costs_231_211_008_more():
     for c, h in ((128, 28), (256, 14), (512, 7)):
         in_1x1, in_3x3 = (macs_of(Bottleneck(2 * c, c, 2, stride_in_1x1=where), (2 * c, 2 * h, 2 * h)) for where in (True, False))
@@ -289,7 +306,7 @@ def test_the_stride_in_the_3x3_costs_231_211_008_more():
     assert 3 * 77_070_336 == 231_211_008
 
 
-@pytest.mark.equation("12.13")
+@pytest.mark.equation("12.14")
 @pytest.mark.parametrize("size", [(6, 8), (5, 7)])
 def test_the_stride_in_the_1x1_leaves_three_quarters_of_the_pixels_unread(rng, size):
     seen = {}
@@ -303,7 +320,7 @@ def test_the_stride_in_the_1x1_leaves_three_quarters_of_the_pixels_unread(rng, s
     assert np.array_equal(seen[True], expected) and seen[False].all()
 
 
-@pytest.mark.equation("12.14")
+@pytest.mark.equation("12.15")
 def test_the_schedule_of_the_paper():
     w = nn.Parameter(np.zeros(1))
     optimizer = optim.SGD([w], lr=0.1, momentum=0.9, weight_decay=1e-4)
@@ -320,7 +337,7 @@ def test_the_schedule_of_the_paper():
 
 
 def table_one(name):
-    """Multiply-adds as the paper builds the nets: the stride in the first 1x1. From what the registry has and (12.12)."""
+    """Multiply-adds as the paper builds the nets: the stride in the first 1x1. From what the registry has and (12.13)."""
     info = models.model_info(name)  # counted in tests/models
     return info.macs - (231_211_008 if name in ("resnet50", "resnet101", "resnet152") else 0)
 
