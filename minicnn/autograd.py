@@ -266,6 +266,8 @@ class Primitive:
         self.__wrapped__ = function
         self.__module__ = function.__module__
         self.arg_names = code.co_varnames[: code.co_argcount]
+        if taken := {"y", "saved", "shapes", "wanted", "i"} & set(self.arg_names):
+            raise TypeError(f"{self.name}: {sorted(taken)[0]!r} means something else in rules, call the argument differently")
         self.keywords = code.co_varnames[code.co_argcount : code.co_argcount + code.co_kwonlyargcount]
         self.varargs = code.co_varnames[len(self.arg_names) + len(self.keywords)] if code.co_flags & 4 else None
         self.defaults = function.__kwdefaults__ or {}

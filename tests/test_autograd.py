@@ -386,3 +386,10 @@ def test_views_handed_out_again_and_again_are_watched_once():
     for _ in range(50):
         x[1].data
     assert len(x._guard.handed_out) == 1  # a list that grew made every later step of a long run slower
+
+
+def test_an_argument_must_not_bear_a_name_that_rules_use_for_something_else():
+    with pytest.raises(TypeError, match="'y' means something else"):
+        @primitive
+        def scaled(x, y):
+            return x * y

@@ -6,8 +6,8 @@
 # everything the network sees moves along. This lesson builds such a network from nothing but NumPy, shows that the pieces are
 # the library's, trains it on real handwritten digits, and tests the claim about moving pictures to the last bit.
 #
-# The equations are in the [note](../notes/ch01_introduction.md); (1.5) means the fifth there. Run with
-# `minicnn lesson 1`, look at `minicnn lesson 1 --help`, and open this file: every step is in it.
+# The equations are in the [note](../notes/ch01_introduction.md); (1.5) means the fifth there. Run with `minicnn lesson 1`,
+# look at `minicnn lesson 1 --help`, and open this file: every step is in it.
 
 # %%
 import numpy as np
@@ -23,8 +23,8 @@ lesson = Lesson(1, sets=("digits", "mnist"))
 # %% [markdown]
 # ## Images are tensors
 #
-# An image is $X \in \mathbb{R}^{C \times H \times W}$: $C = 1$ channel for grey, 3 for colour. Stored are whole numbers from 0 to
-# 255; divided by 255 they lie between 0 and 1. A batch has one more axis in front: (N, C, H, W).
+# An image is $X \in \mathbb{R}^{C \times H \times W}$: $C = 1$ channel for grey, 3 for colour. Stored are whole numbers from
+# 0 to 255; divided by 255 they lie between 0 and 1. A batch has one more axis in front: (N, C, H, W).
 
 # %%
 x_train, y_train = lesson.arrays(train=True)
@@ -47,8 +47,8 @@ assert np.allclose(y, F.conv2d(mc.tensor(x), mc.tensor(w1[:, :, None, None])).nu
 print("1x1 convolution: one matrix at every pixel, equal to the library's")
 
 # %% [markdown]
-# A **3x3 convolution** looks at nine pixels at a time (1.3): output pixel $(i, j)$ is a weighted sum over the 3x3 window around
-# it. With stride $s$ the window moves $s$ pixels at a time. Written as loops it is easy to read, and slow:
+# A **3x3 convolution** looks at nine pixels at a time (1.3): output pixel $(i, j)$ is a weighted sum over the 3x3 window
+# around it. With stride $s$ the window moves $s$ pixels at a time. Written as loops it is easy to read, and slow:
 
 # %%
 w3 = rng.normal(size=(4, 3, 3, 3))
@@ -77,8 +77,8 @@ for stride in (1, 2):
 # %% [markdown]
 # ## im2col: convolution is one matrix product
 #
-# Write the window around each output pixel as a *column*, and put the columns side by side. Then all sums at once are
-# $Y = W \,\mathrm{col}(X)$, (1.7): a matrix product, which computers do very fast. Going back, the adjoint of "copy every window
+# Write the window around each output pixel as a *column*, and put the columns side by side. Then all sums at once are $Y = W
+# \,\mathrm{col}(X)$, (1.7): a matrix product, which computers do very fast. Going back, the adjoint of "copy every window
 # into a column" is "add every column back to where it came from", `col2im`, and with it all gradients of a convolution follow
 # in three lines, (1.9).
 
@@ -129,8 +129,8 @@ assert worst < 1e-12
 # %% [markdown]
 # ## The rest of the network
 #
-# **Pooling** keeps the largest (or the average) value of each window, per channel, and learns nothing (1.10). **Global average
-# pooling** averages each channel over the whole picture: the image becomes a vector (1.12). A **head** of two layers,
+# **Pooling** keeps the largest (or the average) value of each window, per channel, and learns nothing (1.10). **Global
+# average pooling** averages each channel over the whole picture: the image becomes a vector (1.12). A **head** of two layers,
 # $\mathrm{softmax}(W\,\mathrm{ReLU}(V x + a) + b)$, makes class probabilities of it (1.13).
 
 # %%
@@ -150,8 +150,8 @@ for side in (8, 28, 224):
 # %% [markdown]
 # ## Train it
 #
-# Stochastic gradient descent with momentum on the cross-entropy, whose gradient is simply $p - y$ (1.14). Beside the CNN we train a
-# plain network (MLP) with about as many weights: it sees the picture as one long vector.
+# Stochastic gradient descent with momentum on the cross-entropy, whose gradient is simply $p - y$ (1.14). Beside the CNN we
+# train a plain network (MLP) with about as many weights: it sees the picture as one long vector.
 
 # %%
 size = x_train[0].numel()
@@ -175,8 +175,8 @@ lesson.save(plots.curves({name: h.series("loss") for name, h in histories.items(
 # %% [markdown]
 # ## Look inside
 #
-# The filters of the first layer have become detectors of edges and strokes: red weights want ink, blue weights want none.
-# A feature map shows where one of them found what it looks for.
+# The filters of the first layer have become detectors of edges and strokes: red weights want ink, blue weights want none. A
+# feature map shows where one of them found what it looks for.
 
 # %%
 lesson.save(plots.filters(model[0].weight, title="The filters of the first layer: red +, blue -"), "filters")
@@ -188,10 +188,11 @@ lesson.save(plots.feature_maps(x_test[0], maps, columns=9,
 # %% [markdown]
 # ## Shift the picture
 #
-# Convolution commutes with shifts, (1.5): shift then convolve, or convolve then shift, it is the same. With circular padding (what
-# leaves on the right comes back on the left) that is true for every pixel; with zeros around the picture it is true away
-# from the border. For a dense layer it is not true at all. Below, $f$ is the first layer of each trained network, computed in
-# double precision, and every number is the largest entry of $f(\text{shift } x) - \text{shift } f(x)$ over test images.
+# Convolution commutes with shifts, (1.5): shift then convolve, or convolve then shift, it is the same. With circular padding
+# (what leaves on the right comes back on the left) that is true for every pixel; with zeros around the picture it is true
+# away from the border. For a dense layer it is not true at all. Below, $f$ is the first layer of each trained network,
+# computed in double precision, and every number is the largest entry of $f(\text{shift } x) - \text{shift } f(x)$ over test
+# images.
 
 
 # %%
@@ -243,8 +244,8 @@ figure = plots.images(np.concatenate(shown), titles, columns=3, size=1.5, symmet
 lesson.save(figure, "shift")
 
 # %% [markdown]
-# Does that help to recognise digits? Both networks were trained on centred digits only. Now they are shown the same test digits,
-# moved by a pixel or two. The MLP has to learn anew what a 3 looks like one pixel further right; the CNN has not.
+# Does that help to recognise digits? Both networks were trained on centred digits only. Now they are shown the same test
+# digits, moved by a pixel or two. The MLP has to learn anew what a 3 looks like one pixel further right; the CNN has not.
 
 # %%
 moved = {}

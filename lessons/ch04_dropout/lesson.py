@@ -1,12 +1,14 @@
 # %% [markdown]
 # # 4. Dropout
 #
-# A large network and few images: it learns them by heart, and little else. Srivastava and colleagues (2014) switch half of the units off
-# at random in every step. No unit can then rely on a particular other one, and what is trained is not one network but $2^d$ of them, with
-# shared weights. This lesson writes dropout in four lines, checks on all 256 networks of a small layer in which sense the
-# test-time network is their average, shows what dropout does to linear regression, and measures the gap between training and test.
+# A large network and few images: it learns them by heart, and little else. Srivastava and colleagues (2014) switch half of
+# the units off at random in every step. No unit can then rely on a particular other one, and what is trained is not one
+# network but $2^d$ of them, with shared weights. This lesson writes dropout in four lines, checks on all 256 networks of a
+# small layer in which sense the test-time network is their average, shows what dropout does to linear regression, and
+# measures the gap between training and test.
 #
-# The equations are in the [note](../notes/ch04_dropout.md). Run with `minicnn lesson 4`. Careful: the paper's $p$ keeps, the code's drops.
+# The equations are in the [note](../notes/ch04_dropout.md). Run with `minicnn lesson 4`. Careful: the paper's $p$ keeps, the
+# code's drops.
 
 # %%
 import itertools
@@ -24,8 +26,8 @@ lesson = Lesson(4, sets=("digits",))
 # %% [markdown]
 # ## Four lines
 #
-# Inverted dropout, (4.4): keep each unit with probability $1 - q$, divide by it, do nothing at test time. The backward pass, (4.5), uses
-# the same mask.
+# Inverted dropout, (4.4): keep each unit with probability $1 - q$, divide by it, do nothing at test time. The backward pass,
+# (4.5), uses the same mask.
 
 
 # %%
@@ -50,8 +52,8 @@ print("the library's backward used the mask of its forward; in evaluation both d
 # %% [markdown]
 # ## The average of 256 networks
 #
-# One softmax layer over $d = 8$ units has $2^8$ masks, few enough to run them all. Their geometric mean, renormalised, is exactly the
-# network with weights $p W$, (4.6). Their arithmetic mean is not, but close.
+# One softmax layer over $d = 8$ units has $2^8$ masks, few enough to run them all. Their geometric mean, renormalised, is
+# exactly the network with weights $p W$, (4.6). Their arithmetic mean is not, but close.
 
 # %%
 d, classes, keep = 8, 5, 0.5
@@ -84,9 +86,9 @@ lesson.save(figure, "networks")
 # %% [markdown]
 # ## Linear regression: a ridge, weighted
 #
-# In expectation, dropout adds $\frac{1-p}{p} \sum_j \tilde w_j^2 \|X_j\|^2$ to the squared error, (4.8). Below, the closed form (4.9) for every $p$, beside
-# weights that were really trained with dropout by gradient descent. Columns of large norm are shrunk like the others: ridge regression
-# would hardly touch them.
+# In expectation, dropout adds $\frac{1-p}{p} \sum_j \tilde w_j^2 \|X_j\|^2$ to the squared error, (4.8). Below, the closed
+# form (4.9) for every $p$, beside weights that were really trained with dropout by gradient descent. Columns of large norm
+# are shrunk like the others: ridge regression would hardly touch them.
 
 # %%
 columns = np.array([4.0, 1.0, 1.0, 0.25])
@@ -132,9 +134,10 @@ lesson.save(figure, "ridge")
 # %% [markdown]
 # ## A large network and few images
 #
-# Two hidden layers of 512 units, 150 digits to learn from. The same network with and without dropout; with it, also max-norm (4.10).
-# What is sure to fall is the test *loss*: predictions are less overconfident. The test *error* of a few hundred 8x8 digits differs by a
-# handful of images either way, so that this part of the claim may or may not hold here, depending on the seed.
+# Two hidden layers of 512 units, 150 digits to learn from. The same network with and without dropout; with it, also max-norm
+# (4.10). What is sure to fall is the test *loss*: predictions are less overconfident. The test *error* of a few hundred 8x8
+# digits differs by a handful of images either way, so that this part of the claim may or may not hold here, depending on the
+# seed.
 
 # %%
 x_train, y_train = lesson.arrays(train=True, limit=150)
@@ -146,8 +149,8 @@ for name, q in (("without", 0.0), ("dropout", 0.5)):
     scores[name] = []
     for repeat in range(repeats):
         mc.manual_seed(100 * lesson.seed + repeat)
-        net = nn.Sequential(nn.Flatten(), nn.Dropout(q * 0.4), nn.Linear(64, 512), nn.ReLU(), nn.Dropout(q), nn.Linear(512, 512), nn.ReLU(),
-                            nn.Dropout(q), nn.Linear(512, 10)).to(lesson.device)
+        net = nn.Sequential(nn.Flatten(), nn.Dropout(q * 0.4), nn.Linear(64, 512), nn.ReLU(), nn.Dropout(q),
+                            nn.Linear(512, 512), nn.ReLU(), nn.Dropout(q), nn.Linear(512, 10)).to(lesson.device)
         optimizer = optim.SGD(net.parameters(), lr=0.1, momentum=0.9)
         schedule = optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=epochs)
         batches = mc.data.DataLoader(mc.data.TensorDataset(x_train, y_train), 50, shuffle=True)
@@ -162,10 +165,12 @@ for name, q in (("without", 0.0), ("dropout", 0.5)):
     print(f"{name}: test accuracy {accuracy:.2%}, test loss {test_loss:.3f}, training loss {train_loss:.4f} (mean of {repeats})")
 
 series = {f"{name}, {part}": h.series(f"{part}_loss") for name, h in histories.items() for part in ("train", "test")}
-lesson.save(plots.curves(series, xlabel="epoch", log=True, title="150 digits: loss in training (with dropout at work) and on the test set"), "gap")
+lesson.save(plots.curves(series, xlabel="epoch", log=True, title="150 digits: loss in training (dropout at work) and on the test set"),
+            "gap")
 
 # %% [markdown]
-# Dropped at test time too, or never switched to evaluation mode? The classic mistake costs accuracy, and makes predictions random:
+# Dropped at test time too, or never switched to evaluation mode? The classic mistake costs accuracy, and makes predictions
+# random:
 
 # %%
 net.train()
@@ -177,10 +182,12 @@ print(f"in training mode by mistake, five times: {', '.join(f'{a:.1%}' for a in 
 # ## What was claimed, what was found
 
 # %%
-(acc_without, loss_without, fit_without), (acc_dropout, loss_dropout, fit_dropout) = (np.mean(scores[n], axis=0) for n in ("without", "dropout"))
+acc_without, loss_without, fit_without = np.mean(scores["without"], axis=0)
+acc_dropout, loss_dropout, fit_dropout = np.mean(scores["dropout"], axis=0)
 lesson.claim("geometric mean of all masks = scaled network", "equal", f"{geometric_gap:.0e}", geometric_gap < 1e-12)
 lesson.claim("the arithmetic mean is another", "not equal", f"{arithmetic_gap:.3f}", arithmetic_gap > 1e-3)
-lesson.claim("linear regression: a ridge weighted by column energy", "equal in expectation", f"{ridge_gap:.2f} off", ridge_gap < 0.15)
+lesson.claim("linear regression: a ridge weighted by column energy", "equal in expectation", f"{ridge_gap:.2f} off",
+             ridge_gap < 0.15)
 lesson.claim("dropout lowers the test loss", "lower", f"{loss_without:.3f} to {loss_dropout:.3f}", loss_dropout < loss_without)
 lesson.claim("... and the test error", "lower", f"{1 - acc_without:.2%} to {1 - acc_dropout:.2%}", acc_dropout > acc_without)
 lesson.claim("... while the training loss is higher", "higher", f"{fit_without:.4f} to {fit_dropout:.4f}", fit_dropout > fit_without)

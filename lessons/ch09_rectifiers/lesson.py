@@ -1,10 +1,10 @@
 # %% [markdown]
 # # 9. PReLU and He initialization
 #
-# Thirty layers, one on top of the other, random weights: what comes out? With weights a little too small, nothing; with weights a
-# little too large, infinity. He, Zhang, Ren and Sun (2015) asked how large exactly is right when the layers are rectified, and found
-# $\mathrm{Var}[w] = 2/n$. The factor 2 is the whole point: it makes up for the half that ReLU throws away. The same paper let the network
-# learn how much of that half to keep (PReLU).
+# Thirty layers, one on top of the other, random weights: what comes out? With weights a little too small, nothing; with
+# weights a little too large, infinity. He, Zhang, Ren and Sun (2015) asked how large exactly is right when the layers are
+# rectified, and found $\mathrm{Var}[w] = 2/n$. The factor 2 is the whole point: it makes up for the half that ReLU throws
+# away. The same paper let the network learn how much of that half to keep (PReLU).
 #
 # The equations are in the [note](../notes/ch09_rectifiers.md). Run with `minicnn lesson 9`.
 
@@ -24,8 +24,9 @@ lesson = Lesson(9, sets=("digits",))
 # %% [markdown]
 # ## Thirty layers at the start
 #
-# A signal of variance 1 enters thirty ReLU layers of width 256. Four rules for the weights: He's $2/n$; the older $1/n$; the default of
-# `nn.Linear`, $1/(3n)$; and the misprint of the notes, $\sqrt{2/n}$ read as a variance. (9.6) predicts a factor $\frac{1}{2} n \mathrm{Var}[w]$ per layer.
+# A signal of variance 1 enters thirty ReLU layers of width 256. Four rules for the weights: He's $2/n$; the older $1/n$; the
+# default of `nn.Linear`, $1/(3n)$; and the misprint of the notes, $\sqrt{2/n}$ read as a variance. (9.6) predicts a factor
+# $\frac{1}{2} n \mathrm{Var}[w]$ per layer.
 
 # %%
 width, depth, images = 256, 30, 128
@@ -66,8 +67,8 @@ lesson.save(figure, "variance")
 # %% [markdown]
 # ## Where the half comes from
 #
-# A symmetric $y$ puts half of its second moment on either side of 0. ReLU keeps one side; PReLU with slope $a$ keeps $a^2$ of the
-# other, (9.5). Measured on a million normal numbers:
+# A symmetric $y$ puts half of its second moment on either side of 0. ReLU keeps one side; PReLU with slope $a$ keeps $a^2$ of
+# the other, (9.5). Measured on a million normal numbers:
 
 # %%
 y = lesson.rng.normal(size=(lesson.pick(1_000_000, 100_000), 1))
@@ -79,7 +80,8 @@ for a in (0.0, 0.25, 1.0):
 # %% [markdown]
 # ## He initialization in the open
 #
-# For a weight of shape (out, in, k, k), fan-in is $n = k^2 \cdot \text{in}$: how many numbers one response sums. (9.12) for slope $a$:
+# For a weight of shape (out, in, k, k), fan-in is $n = k^2 \cdot \text{in}$: how many numbers one response sums. (9.12) for
+# slope $a$:
 
 
 # %%
@@ -99,14 +101,14 @@ for a in (0.0, 0.25):
 # %% [markdown]
 # ## Does it matter for training?
 #
-# Thirty layers, real digits, plain SGD. Same network, same data, same learning rate; only the first weights differ. Then the same once
-# more with PReLU, its slopes free to move.
+# Thirty layers, real digits, plain SGD. Same network, same data, same learning rate; only the first weights differ. Then the
+# same once more with PReLU, its slopes free to move.
 
 
 # %%
-def deep_net(variance_times_n, layer=nn.ReLU, hidden=64, layers=lesson.pick(30, 12)):
+def deep_net(variance_times_n, layer=nn.ReLU, hidden=64):
     """A plain stack of fully connected layers whose weights have variance variance_times_n / n."""
-    sizes = [64] + [hidden] * (layers - 1)
+    sizes = [64] + [hidden] * (lesson.pick(30, 12) - 1)
     parts = [nn.Flatten()]
     for n, out in zip(sizes, sizes[1:]):
         parts += [nn.Linear(n, out), layer()]
@@ -137,15 +139,18 @@ for name, net in nets.items():
         slopes = [p.item() for p in slope_parameters]
 for name, value in accuracy.items():
     print(f"{name:<20} test accuracy {value:.1%}, training loss at the end {np.mean(losses[name][-50:]):.3f}")
-lesson.save(plots.curves(losses, smooth=40, title=f"Training loss, {len(slopes) + 1} layers: a running mean over 40 steps"), "training")
+title = f"Training loss, {len(slopes) + 1} layers: a running mean over 40 steps"
+lesson.save(plots.curves(losses, smooth=40, title=title), "training")
 
 # %% [markdown]
-# The slopes that were learned, layer by layer. The paper found a large one in the first convolution (0.68, or 0.6 on average over its
-# channels: edge filters, whose negative answers say as much as the positive ones) and small ones deeper down. This net is dense: its
-# first layer has no edge filters to keep both signs of, and no reason to follow that pattern. Expect the claim not to hold here.
+# The slopes that were learned, layer by layer. The paper found a large one in the first convolution (0.68, or 0.6 on average
+# over its channels: edge filters, whose negative answers say as much as the positive ones) and small ones deeper down. This
+# net is dense: its first layer has no edge filters to keep both signs of, and no reason to follow that pattern. Expect the
+# claim not to hold here.
 
 # %%
-figure = plots.curves({"learned": (range(1, len(slopes) + 1), slopes), "at the start": (range(1, len(slopes) + 1), [0.25] * len(slopes))},
+layers = range(1, len(slopes) + 1)
+figure = plots.curves({"learned": (layers, slopes), "at the start": (layers, [0.25] * len(slopes))},
                       xlabel="layer", ylabel="slope a", title="PReLU slopes after training")
 lesson.save(figure, "slopes")
 first, last = np.mean(slopes[: len(slopes) // 3]), np.mean(slopes[-(len(slopes) // 3):])

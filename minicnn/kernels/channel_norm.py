@@ -13,9 +13,9 @@ from .buffers import empty_nhwc
 from .conv_chunks import channels_last, scratch
 from .threads import parallel_for
 
-__all__ = ["moments", "scale_shift", "backward"]
+__all__ = ["moments", "scale_shift", "shift", "backward"]
 
-ROW, BLOCK_BYTES = 2048, 1 << 18
+ROW, BLOCK_BYTES = 2048, 1 << 19  # smaller blocks lie better in cache, but threads then wait for the interpreter more often
 
 
 def _repeats(pixels, c):
@@ -37,6 +37,13 @@ def _rows(x):
     c = flat.shape[3]
     r = _repeats(flat.size // c, c)
     return flat.reshape(-1, r * c), r
+
+
+def _long(v, r, dtype):
+    """The numbers v, one per channel, repeated to a long row."""
+    row = np.empty((r, v.size), dtype)
+    row[...] = v
+    return row.reshape(-1)
 
 
 def _fold(long, r):
@@ -68,7 +75,7 @@ def moments(x):
     rows, r = _rows(x)
     c, dtype = rows.shape[1] // r, rows.dtype
     pivot = rows[0, :c].copy()
-    long = np.tile(pivot, r)
+    long = _long(pivot, r, dtype)
 
     def work(i, j):
         block = scratch("block", (j - i, rows.shape[1]), dtype)
@@ -85,10 +92,10 @@ def moments(x):
 def scale_shift(x, scale, shift, relu=False):
     """y = x scale + shift per channel, then max(y, 0) if asked; the result lies channels-last."""
     rows, r = _rows(x)
-    a, b = (np.tile(v.astype(rows.dtype), r) for v in (scale, shift))
+    a, b = _long(scale, r, x.dtype), _long(shift, r, x.dtype)
     y = empty_nhwc(*x.shape, x.dtype)
     out = y.transpose(0, 2, 3, 1).reshape(rows.shape)
-    zeros = np.zeros_like(a)
+    zeros = np.zeros_like(a) if relu else None
 
     def part(start, stop):
         for i, j in _blocks(start, stop, rows.shape[1], rows.itemsize):
@@ -96,6 +103,20 @@ def scale_shift(x, scale, shift, relu=False):
             np.add(out[i:j], b, out=out[i:j])
             if relu:
                 np.maximum(out[i:j], zeros, out=out[i:j])
+
+    parallel_for(rows.shape[0], part, None if rows.size > 1 << 15 else 1)
+    return y
+
+
+def shift(x, v):
+    """y = x + v per channel; the result lies channels-last."""
+    rows, r = _rows(x)
+    y, b = empty_nhwc(*x.shape, x.dtype), _long(v, r, x.dtype)
+    out = y.transpose(0, 2, 3, 1).reshape(rows.shape)
+
+    def part(start, stop):
+        for i, j in _blocks(start, stop, rows.shape[1], rows.itemsize):
+            np.add(rows[i:j], b, out=out[i:j])
 
     parallel_for(rows.shape[0], part, None if rows.size > 1 << 15 else 1)
     return y
@@ -110,7 +131,7 @@ def backward(g, x, mean, root, weight):
     grads, _ = _rows(g)
     grads = grads.reshape(rows.shape)
     c, dtype, count = rows.shape[1] // r, rows.dtype, rows.size // (rows.shape[1] // r)
-    centre = np.tile(mean.astype(dtype), r)
+    centre = _long(mean, r, dtype)
 
     def work(i, j):
         block = scratch("block", (j - i, rows.shape[1]), dtype)
@@ -123,7 +144,7 @@ def backward(g, x, mean, root, weight):
     product = product * root  # sum of g n
     slope = weight * root
     b = -slope * root * product / count
-    a, b, shift = (np.tile(v.astype(dtype), r) for v in (slope, b, -slope * total / count - b * mean.astype(dtype)))
+    a, b, shift = (_long(v, r, dtype) for v in (slope, b, -slope * total / count - b * mean.astype(dtype)))
     dx = empty_nhwc(*x.shape, x.dtype)
     out = dx.transpose(0, 2, 3, 1).reshape(rows.shape)
 

@@ -8,15 +8,17 @@ Forward: columns (pixels, kh kw c) times w (kh kw c, f). Weight: columns' times 
 forward convolution of u with the flipped weight; otherwise u times w' gives columns, which are added back.
 """
 
+import math
 import threading
 
 import numpy as np
+from numpy.lib.stride_tricks import as_strided
 
 from .buffers import empty_nhwc
 from .im2col import output_size
 from .threads import parallel_for
 
-__all__ = ["conv2d", "conv2d_input", "conv2d_weight", "channels_last", "padded"]
+__all__ = ["conv2d", "conv2d_input", "conv2d_weight", "channels_last", "padded", "runs", "scratch"]
 
 CHUNK_BYTES = 1 << 21  # smaller chunks mean more, shorter NumPy calls, between which threads wait for the interpreter
 
@@ -78,7 +80,7 @@ def padded(x, before, size, name="padded"):
     return out
 
 
-def _runs(array, shape, strides, length, offset=0):
+def runs(array, shape, strides, length, offset=0):
     """A view whose entries are runs of `length` numbers, which NumPy copies as one piece; strides and offset in bytes."""
     return np.ndarray(shape, f"V{length * array.itemsize}", array, offset, strides)
 
@@ -95,7 +97,7 @@ def _columns(x, kernel, stride, dilation, out, first, count):
     places, strides = (n, *out, kh, kw), (x.strides[0], stride[0] * sh, stride[1] * sw, dilation[0] * sh, dilation[1] * sw)
     if count == c and dilation[1] == 1:  # a row of the patch is one run
         places, strides, count = places[:-1], strides[:-1], kw * c
-    _runs(cols, places, None, count)[...] = _runs(x, places, strides, count, first * item)
+    runs(cols, places, None, count)[...] = runs(x, places, strides, count, first * item)
     return cols
 
 
@@ -152,7 +154,7 @@ def conv2d_input(u, w, *, input_size, stride, padding, dilation, groups):
     """See conv.conv2d_input; the result lies channels-last in memory."""
     (f, cg, kh, kw), c = w.shape, w.shape[1] * groups
     x = empty_nhwc(u.shape[0], c, *input_size, u.dtype)
-    if stride == (1, 1):
+    if stride == (1, 1) and math.prod(input_size) < 1.5 * math.prod(u.shape[2:]):  # else mostly zeros would be multiplied
         flipped = w.reshape(groups, f // groups, cg, kh, kw)[..., ::-1, ::-1].transpose(0, 2, 1, 3, 4).reshape(c, f // groups, kh, kw)
         before = tuple(d * (k - 1) - p for d, k, p in zip(dilation, (kh, kw), padding))
         size = tuple(n + d * (k - 1) for n, d, k in zip(input_size, dilation, (kh, kw)))
@@ -163,33 +165,51 @@ def conv2d_input(u, w, *, input_size, stride, padding, dilation, groups):
 
 
 def _scatter(u, w, groups, stride, padding, dilation, x):
-    """x (n, h, w, c) = u (n, oh, ow, f) times w' as columns, each kernel position added to its strided slice."""
+    """x (n, h, w, c) = u (n, oh, ow, f) times w' for each kernel position, added to the strided slice that it was read from.
+
+    The image is built with its columns sorted by their rest modulo the stride, (rests, n, height, width / stride, c), where
+    such a slice is whole rows side by side: long runs to add, instead of one pixel at a time.
+    """
     n, oh, ow, f = u.shape
     _, h, width, c = x.shape
     kh, kw = w.shape[2:]
-    cg, fg = c // groups, f // groups
-    matrices = np.ascontiguousarray(w.reshape(groups, fg, cg, kh, kw).transpose(0, 1, 3, 4, 2)).reshape(groups, fg, kh * kw * cg)
-    reach = [max(m + 2 * p, (o - 1) * s + d * (k - 1) + 1)
-             for m, p, o, s, d, k in zip((h, width), padding, (oh, ow), stride, dilation, (kh, kw))]
+    cg, fg, s = c // groups, f // groups, stride[1]
+    matrices = np.ascontiguousarray(w.reshape(groups, fg, cg, kh, kw).transpose(0, 3, 4, 1, 2)).reshape(groups, kh * kw, fg, cg)
+    rows, columns = (max(m + 2 * p, (o - 1) * t + d * (k - 1) + 1)
+                     for m, p, o, t, d, k in zip((h, width), padding, (oh, ow), stride, dilation, (kh, kw)))
+    columns = -(-columns // s)
     step = _samples(oh * ow, kh * kw * cg, u.dtype)
 
     def part(start, stop):
         for i in range(start, stop, step):
             j = min(i + step, stop)
-            frame = scratch("frame", (j - i, *reach, c), u.dtype)
+            frame = scratch("frame", (s, j - i, rows, columns, c), u.dtype)
             frame[...] = 0
             for g in range(groups):
                 v = np.ascontiguousarray(u[i:j, :, :, g * fg : (g + 1) * fg]).reshape(-1, fg)
-                cols = scratch("columns", (v.shape[0], kh * kw * cg), u.dtype)
-                np.matmul(v, matrices[g], out=cols)
-                cols = cols.reshape(j - i, oh, ow, kh, kw, cg)
-                for a, b in np.ndindex(kh, kw):
-                    top, left = dilation[0] * a, dilation[1] * b
-                    place = frame[:, top : top + stride[0] * oh : stride[0], left : left + stride[1] * ow : stride[1]]
-                    place[..., g * cg : (g + 1) * cg] += cols[:, :, :, a, b]
-            x[i:j] = frame[:, padding[0] : padding[0] + h, padding[1] : padding[1] + width]
+                products = scratch("columns", (kh * kw, v.shape[0], cg), u.dtype)
+                np.matmul(v, matrices[g], out=products)
+                for k, (a, b) in enumerate(np.ndindex(kh, kw)):
+                    top, (left, rest) = dilation[0] * a, divmod(dilation[1] * b, s)
+                    place = frame[rest, :, top : top + stride[0] * oh : stride[0], left : left + ow]
+                    product = products[k].reshape(j - i, oh, ow, cg)
+                    if groups == 1:
+                        place, product = _joined(place), product.reshape(j - i, oh, ow * c)
+                    else:
+                        place = place[..., g * cg : (g + 1) * cg]
+                    place += product
+            for rest in range(s):
+                first = (rest - padding[1]) % s  # column of x, and of the sorted frame, where this rest begins
+                begin, count = (first + padding[1]) // s, len(range(first, width, s))
+                x[i:j, :, first::s] = frame[rest, :, padding[0] : padding[0] + h, begin : begin + count]
 
     parallel_for(n, part, None if n * oh * ow * kh * kw * cg * f > 1 << 20 else 1)
+
+
+def _joined(rows):
+    """Pixels (n, h, w, c) that lie side by side in each row, as (n, h, w c), without a copy."""
+    n, h, w, c = rows.shape
+    return as_strided(rows, (n, h, w * c), (*rows.strides[:2], rows.strides[3]))
 
 
 def conv2d_weight(x, u, *, kernel_size, stride, padding, dilation, groups):

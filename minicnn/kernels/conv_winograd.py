@@ -2,9 +2,10 @@
 
 For a 6 x 6 patch d of the image and a kernel g, the 4 x 4 result is y = A' [(G g G') o (B' d B)] A, o entry by entry. The
 entry-by-entry products, summed over channels, are 36 matrix products (tiles, c) (c, f): a quarter of the work. The
-transforms would eat that up as element-wise code, so they are matrix products too: the entries (a, b) of all tiles are
-copied side by side, and B' from the left and B from the right become two products with very wide matrices. The adjoints
-are the same transforms transposed:
+transforms would eat that up as element-wise code, so they are matrix products too. Across: column b of every tile of every
+row is copied to one place, runs of c numbers, and B' times those is one product with a very wide matrix. Down: rows 4 t to
+4 t + 5 of the result already are a matrix (rows next to each other in memory), so that B' is applied to overlapping views
+without another copy. The adjoints are the same transforms transposed:
 input   = forward with the flipped kernel and f, c exchanged;
 weight  = G' [sum over tiles of (B' d B) (A u A')] G.
 
@@ -16,7 +17,7 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
 from .buffers import empty_nhwc
-from .conv_chunks import channels_last, padded, scratch
+from .conv_chunks import channels_last, padded, runs, scratch
 from .im2col import output_size
 from .threads import parallel_for
 
@@ -37,48 +38,37 @@ def applies(w_shape, stride, dilation, groups, dtype):
 
 
 def _kernel_tiles(w):
-    """G g G' for every pair of channels: (36, c, f) from w (f, c, 3, 3)."""
+    """G g G' for every pair of channels: (36, c, f) from w (f, c, 3, 3). As one product: vec(G g G') = (G x G) vec(g)."""
     f, c = w.shape[:2]
-    return np.ascontiguousarray((G @ w @ G.T).transpose(2, 3, 1, 0)).reshape(36, c, f)
+    return (np.kron(G, G) @ w.transpose(2, 3, 1, 0).reshape(9, c * f)).reshape(36, c, f)
 
 
-def _both_ways(matrix, tiles, name):
-    """matrix T matrix' for every tile T: `tiles` (k, k, rest) holds entry (a, b) of all tiles side by side, so each way is
-    a product with a very wide matrix, and nothing has to be permuted between them."""
-    k, rest = tiles.shape[0], tiles.shape[2]
-    q = matrix.shape[0]
-    half = scratch("winograd half", (k, q, rest), tiles.dtype)
-    np.matmul(matrix, tiles, out=half)  # over b, for each a
-    result = scratch(name, (q, q, rest), tiles.dtype)
-    np.matmul(matrix, half.reshape(k, q * rest), out=result.reshape(q, q * rest))  # over a
-    return result
-
-
-def _image_tiles(frame, th, tw):
-    """B' d B for every tile of a frame (m, 4 th + 2, 4 tw + 2, c): (36, m th tw, c)."""
-    m, _, _, c = frame.shape
-    sm, sh, sw, sc = frame.strides
-    tiles = scratch("winograd tiles", (6, 6, m, th, tw, c), frame.dtype)
-    tiles[...] = as_strided(frame, tiles.shape, (sh, sw, sm, 4 * sh, 4 * sw, sc))
-    return _both_ways(B, tiles.reshape(6, 6, -1), "winograd image").reshape(36, m * th * tw, c)
+def _tiles(matrix, frame, th, tw, name):
+    """matrix d matrix' for every tile d of a frame (m, h, w, c), with tiles 4 apart and as wide as the matrix: (36, m th tw, c)."""
+    (m, h, _, c), (q, k) = frame.shape, matrix.shape
+    sm, sh, sw, _ = frame.strides
+    columns = scratch("winograd columns", (k, m, h, tw, c), frame.dtype)
+    runs(columns, (k, m, h, tw), None, c)[...] = runs(frame, (k, m, h, tw), (sw, sm, sh, 4 * sw), c)
+    across = scratch("winograd across", (q, m, h, tw * c), frame.dtype)
+    np.matmul(matrix, columns.reshape(k, -1), out=across.reshape(q, -1))
+    sq, sm, sh, item = across.strides
+    rows = as_strided(across, (q, m, th, k, tw * c), (sq, sm, 4 * sh, sh, item))
+    result = scratch(name, (q, q, m, th, tw * c), frame.dtype)
+    np.matmul(matrix, rows, out=result.transpose(1, 2, 3, 0, 4))
+    return result.reshape(q * q, m * th * tw, c)
 
 
 def _result_tiles(products, m, th, tw, f, y):
     """A' M A for the products M (36, m th tw, f), into y (m, 4 th, 4 tw, f) or the part of it that y covers."""
-    tiles = _both_ways(A, products.reshape(6, 6, -1), "winograd result").reshape(4, 4, m, th, tw, f).transpose(2, 3, 0, 4, 1, 5)
-    h, w = y.shape[1:3]
+    down = scratch("winograd columns", (4, 6, m * th * tw * f), products.dtype)
+    np.matmul(A, products.reshape(6, -1), out=down.reshape(4, -1))
+    tiles = scratch("winograd across", (4, 4, m, th, tw, f), products.dtype)
+    np.matmul(A, down, out=tiles.reshape(4, 4, -1))
+    tiles, (h, w) = tiles.transpose(2, 3, 0, 4, 1, 5), y.shape[1:3]
     if (h, w) == (4 * th, 4 * tw):
         y.reshape(m, th, 4, tw, 4, f)[...] = tiles
     else:
         y[...] = tiles.reshape(m, 4 * th, 4 * tw, f)[:, :h, :w]
-
-
-def _cotangent_tiles(u, th, tw):
-    """A u A' for every 4 x 4 tile of u (m, 4 th, 4 tw, f): (36, m th tw, f)."""
-    m, f = u.shape[0], u.shape[3]
-    tiles = scratch("winograd tiles", (4, 4, m, th, tw, f), u.dtype)
-    tiles[...] = u.reshape(m, th, 4, tw, 4, f).transpose(2, 4, 0, 1, 3, 5)
-    return _both_ways(A.T, tiles.reshape(4, 4, -1), "winograd cotangent").reshape(36, m * th * tw, f)
 
 
 def _samples(tiles, c, f):
@@ -95,7 +85,7 @@ def _correlate(x, kernel_tiles, before, y):
         for i in range(start, stop, step):
             j = min(i + step, stop)
             count = (j - i) * th * tw
-            image = _image_tiles(padded(x[i:j], before, size), th, tw)
+            image = _tiles(B, padded(x[i:j], before, size), th, tw, "winograd image")
             products = scratch("winograd products", (36, count, f), x.dtype)
             np.matmul(image, kernel_tiles, out=products)
             _result_tiles(products, j - i, th, tw, f, y[i:j])
@@ -131,13 +121,14 @@ def conv2d_weight(x, u, *, kernel_size, stride, padding, dilation, groups):
         total, product = np.zeros((36, c, f), x.dtype), np.empty((36, c, f), x.dtype)
         for i in range(start, stop, step):
             j = min(i + step, stop)
-            image = _image_tiles(padded(x[i:j], padding, size), th, tw)
-            cotangent = _cotangent_tiles(padded(u[i:j], (0, 0), (4 * th, 4 * tw), "padded cotangent"), th, tw)
+            image = _tiles(B, padded(x[i:j], padding, size), th, tw, "winograd image")
+            square = padded(u[i:j], (0, 0), (4 * th, 4 * tw), "padded cotangent")
+            cotangent = _tiles(A.T, square, th, tw, "winograd cotangent")
             np.matmul(image.transpose(0, 2, 1), cotangent, out=product)
             total += product
         parts[start] = total
 
     parallel_for(n, part)
     total = sum(parts[start] for start in sorted(parts))  # a fixed order of summation: the same bits on every run
-    tiles = total.reshape(6, 6, c, f).transpose(3, 2, 0, 1)
-    return np.ascontiguousarray(G.T @ tiles @ G)
+    w = np.kron(G, G).T @ total.reshape(36, c * f)
+    return np.ascontiguousarray(w.reshape(3, 3, c, f).transpose(3, 2, 0, 1))

@@ -48,7 +48,8 @@ def plan(x_shape, w_shape, *, stride=(1, 1), padding=(0, 0), dilation=(1, 1), gr
         return "depthwise", "one filter a channel: shifted multiply-adds, no product"
     if xp is not np:
         return "im2col", "on a device the whole batch is one call"
-    if fits("winograd") and min(w_shape[:2]) >= 48 and min(x_shape[2:]) >= 4:
+    pixels = x_shape[0] * x_shape[2] * x_shape[3]  # few of them are not worth transforming the kernels
+    if fits("winograd") and min(w_shape[:2]) >= 32 and min(x_shape[2:]) >= 4 and pixels >= 2048:
         return "winograd", "3 x 3 with many channels in float32: a quarter of the products"
     return "chunks", "channels last, columns of a few samples at a time"
 

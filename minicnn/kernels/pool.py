@@ -145,8 +145,12 @@ def spread_windows(u, index, *, size, kernel, stride, padding, dilation):
     """spread(u, index, size) for an index that max_pool2d made with these options: faster, and always in the same order.
 
     Each place of a window adds u where the index names that place. u is masked as integers of its own bits, since
-    NaN * 0 and inf * 0 would put a NaN beside the maximum.
+    NaN * 0 and inf * 0 would put a NaN beside the maximum. The result lies in memory as the index does, and so as the image did.
     """
+    if u.strides != tuple(n // index.itemsize * u.itemsize for n in index.strides):
+        laid = _beside(index, u.shape[2:], u.dtype)
+        laid[...] = u
+        u = laid
     xp, out = xp_of(u), tuple(u.shape[2:])
     bits = np.dtype(f"i{u.dtype.itemsize}")
     reach = _reach(size, out, kernel, stride, padding, dilation)

@@ -113,7 +113,7 @@ class ResNet(nn.Module):
 
     layers: blocks in each stage. width: channels of the first stage. small_images: the CIFAR stem, one 3x3 at stride 1, for
     a 7x7 and a pooling that quarter the side. shortcut: "A", "B", "C", or "none" for the plain net. block_options go to the
-    blocks. Convolutions start as He's, by the fan out; zero_init_residual: the last BN of each F starts at 0, (12.9).
+    blocks. Convolutions start as He's, by the fan out; zero_init_residual: the last BN of each F starts at 0, (12.10).
     """
 
     def __init__(self, block, layers, num_classes=1000, *, in_channels=3, width=64, small_images=False, shortcut="B",
@@ -181,7 +181,7 @@ def resnet152(num_classes=1000, layers=(3, 8, 36, 3), **options):
 
 
 def cifar_resnet(depth, parameters, macs):
-    """The factory of the CIFAR net of depth 6n + 2: three stages of n blocks with 16, 32 and 64 channels. (12.10)"""
+    """The factory of the CIFAR net of depth 6n + 2: three stages of n blocks with 16, 32 and 64 channels. (12.11)"""
     n = (depth - 2) // 6
 
     def factory(num_classes=10, layers=(n, n, n), width=16, shortcut="A", **options):

@@ -8,12 +8,14 @@ import numpy as np
 
 from ..autograd import primitive
 from ..backend import xp_of
+from ..kernels import channel_norm, pointwise
+from ..kernels.buffers import is_channels_last
 from .special import erf as _erf_values
 
 __all__ = [
     "add", "sub", "mul", "mul_mask", "div", "neg", "pow", "square", "abs", "exp", "expm1", "log", "log1p", "log2", "sqrt", "rsqrt",
     "sin", "cos", "tan", "tanh", "sigmoid", "softplus", "erf", "reciprocal", "maximum", "minimum", "clamp", "where",
-    "sign", "floor", "ceil", "round", "relu", "leaky_relu", "elu", "silu", "gelu", "hardtanh", "prelu",
+    "sign", "floor", "ceil", "round", "relu", "gate", "leaky_relu", "elu", "silu", "gelu", "hardtanh", "prelu",
     "eq", "ne", "lt", "le", "gt", "ge", "isnan", "isinf", "isfinite", "logical_and", "logical_or", "logical_not",
 ]
 
@@ -23,6 +25,10 @@ __all__ = [
 @primitive
 def add(u, v):
     """y = u + v."""
+    if pointwise.large(u) and type(v) is np.ndarray:
+        if u.ndim == 4 and v.shape == (1, u.shape[1], 1, 1) and u.dtype == v.dtype and is_channels_last(u):
+            return channel_norm.shift(u, v.reshape(-1))  # a bias per channel
+        return pointwise.binary(np.add, u, v)
     return u + v
 
 
@@ -35,13 +41,13 @@ def sub(u, v):
 @primitive
 def mul(u, v):
     """y = u v."""
-    return u * v
+    return pointwise.binary(np.multiply, u, v) if pointwise.large(u) and type(v) is np.ndarray else u * v
 
 
 @primitive
 def mul_mask(x, *, mask):
     """y = x mask, for a mask that the caller made and nobody else can write into (so that it need not be copied)."""
-    return x * mask
+    return pointwise.binary(np.multiply, x, mask) if pointwise.large(x) and type(mask) is np.ndarray else x * mask
 
 
 mul_mask.defvjp(x=lambda g, mask: mul_mask(g, mask=mask))
@@ -127,7 +133,7 @@ reciprocal.defvjp(x=lambda g, y: -g * (y * y))
 @primitive
 def exp(x):
     """y = e^x."""
-    return xp_of(x).exp(x)
+    return pointwise.mapped(xp_of(x).exp, x)
 
 
 @primitive
@@ -196,12 +202,16 @@ def tan(x):
 @primitive
 def tanh(x):
     """y = tanh x."""
-    return xp_of(x).tanh(x)
+    return pointwise.mapped(xp_of(x).tanh, x)
 
 
 @primitive
 def sigmoid(x):
     """y = 1 / (1 + e^-x), computed as (1 + tanh(x/2)) / 2, which cannot overflow."""
+    return pointwise.mapped(_logistic, x)
+
+
+def _logistic(x):
     return 0.5 * xp_of(x).tanh(0.5 * x) + 0.5
 
 
@@ -214,14 +224,14 @@ def softplus(x, *, beta=1.0):
 @primitive
 def erf(x):
     """y = 2/sqrt(pi) times the integral of e^(-t^2) from 0 to x."""
-    return _erf_values(x)
+    return pointwise.mapped(_erf_values, x)
 
 
 sin.defvjp(x=lambda g, x: g * cos(x))
 cos.defvjp(x=lambda g, x: -g * sin(x))
 tan.defvjp(x=lambda g, y: g * (1 + y * y))
-tanh.defvjp(x=lambda g, y: g * (1 - y * y))
-sigmoid.defvjp(x=lambda g, y: g * (y * (1 - y)))
+tanh.defvjp(x=lambda g, y: pointwise.mapped(lambda g, y: g * (1 - y * y), g, y))
+sigmoid.defvjp(x=lambda g, y: pointwise.mapped(lambda g, y: g * (y * (1 - y)), g, y))
 softplus.defvjp(x=lambda g, x, beta: g * sigmoid(beta * x))
 erf.defvjp(x=lambda g, x: g * (1.1283791670955126 * exp(-(x * x))))  # 2 / sqrt(pi)
 
@@ -308,7 +318,13 @@ clamp.defvjp(x=_clamp_rule)
 @primitive
 def relu(x):
     """y = max(x, 0); derivative 0 at 0."""
-    return xp_of(x).maximum(x, x.dtype.type(0))
+    return pointwise.relu(x)
+
+
+@primitive
+def gate(g, opener):
+    """g where opener > 0, zero elsewhere; locally constant in the opener."""
+    return pointwise.gate(g, opener)
 
 
 @primitive
@@ -342,13 +358,13 @@ def hardtanh(x, *, min_val=-1.0, max_val=1.0):
 @primitive
 def silu(x):
     """y = x sigmoid(x)."""
-    return x * (0.5 * xp_of(x).tanh(0.5 * x) + 0.5)
+    return pointwise.mapped(lambda x: x * _logistic(x), x)
 
 
 @primitive
 def gelu(x, *, approximate="none"):
     """y = x Phi(x), Phi the normal distribution function; approximate='tanh': Phi by a tanh (Hendrycks, Gimpel 2016)."""
-    return x * _normal_cdf(x, approximate)
+    return pointwise.mapped(lambda x: x * _normal_cdf(x, approximate), x)
 
 
 def _slopes(x, negative_slope):
@@ -367,7 +383,11 @@ def _normal_cdf(x, approximate):
 
 
 def _gelu_rule(g, x, approximate):
-    """Phi(x) + x Phi'(x)."""
+    return pointwise.mapped(lambda g, x: _gelu_slope(g, x, approximate), g, x)
+
+
+def _gelu_slope(g, x, approximate):
+    """g times Phi(x) + x Phi'(x)."""
     cdf = _normal_cdf(x, approximate)
     if approximate == "tanh":
         inner = _TANH_SCALE * (1 + 3 * _TANH_CUBE * (x * x))
@@ -380,12 +400,13 @@ def _silu_rule(g, x):
     return g * (s * (1 + x * (1 - s)))
 
 
-relu.defvjp(x=lambda g, y: g * (y > 0))
+relu.defvjp(x=lambda g, y: gate(g, y))
+gate.defvjp(g=lambda g, opener: gate(g, opener), opener=None)
 leaky_relu.defvjp(x=lambda g, x, negative_slope: g * where(x > 0, 1.0, negative_slope))
 prelu.defvjp(x=lambda g, x, a: g * where(x > 0, 1.0, a), a=lambda g, x: g * minimum(x, 0.0))
 elu.defvjp(x=lambda g, x, alpha: g * where(x > 0, 1.0, alpha * exp(minimum(x, 0.0))))
 hardtanh.defvjp(x=lambda g, x, min_val, max_val: g * ((x > min_val) & (x < max_val)))
-silu.defvjp(x=_silu_rule)
+silu.defvjp(x=lambda g, x: pointwise.mapped(_silu_rule, g, x))
 gelu.defvjp(x=_gelu_rule)
 
 # ------------------------------------------------------------------------------------- comparisons: no gradient

@@ -1,8 +1,9 @@
 """Matrix products: matmul (batched, broadcasting), einsum and outer."""
 
-from ..autograd import broadcast_to, primitive
+from ..autograd import broadcast_to, primitive, raw
 from ..backend import xp_of
 from ..errors import InputError
+from ..kernels import product
 from .reduce import sum as sum_
 from .shape import reshape, transpose
 
@@ -18,7 +19,7 @@ def swap_last(x):
 @primitive
 def matmul(u, v):
     """y = u v as matrices over the last two axes, batches broadcast; 1-d arguments are row (u) or column (v) vectors."""
-    return xp_of(u, v).matmul(u, v)
+    return product.matmul(u, v)
 
 
 def _matmul_left(g, v, u_shape, v_shape):
@@ -29,13 +30,15 @@ def _matmul_left(g, v, u_shape, v_shape):
     return matmul(g, swap_last(v))
 
 
-def _matmul_right(g, u, u_shape, v_shape):
+def _matmul_right(g, u, v, u_shape, v_shape):
     if len(u_shape) == 1:
         return g * u if len(v_shape) == 1 else reshape(u, shape=(-1, 1)) * reshape(g, shape=(*g.shape[:-1], 1, g.shape[-1]))
     if len(v_shape) == 1:
         return sum_(u * reshape(g, shape=(*g.shape, 1)), axis=tuple(range(len(u_shape) - 1)))
     if len(v_shape) == 2 and len(u_shape) > 2:  # one big product instead of a batch of products that are then summed
-        return matmul(swap_last(reshape(u, shape=(-1, u_shape[-1]))), reshape(g, shape=(-1, g.shape[-1])))
+        u, g = reshape(u, shape=(-1, u_shape[-1])), reshape(g, shape=(-1, g.shape[-1]))
+    if len(v_shape) == 2 and raw(v).flags.f_contiguous:  # v = W' of a linear layer: W's gradient then lies in memory as W does
+        return swap_last(matmul(swap_last(g), u))
     return matmul(swap_last(u), g)
 
 

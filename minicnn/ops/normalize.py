@@ -9,7 +9,7 @@ from .elementwise import rsqrt
 from .reduce import mean, var
 from .shape import getitem, pad_zeros
 
-__all__ = ["moments", "normalize", "window_sum"]
+__all__ = ["moments", "normalize", "frozen_normalize", "window_sum"]
 
 
 def _per_channel(x, axes):
@@ -76,6 +76,25 @@ def _normalize_rule(g, x, weight, weight_shape, bias_shape, axes, eps, stats, wa
 
 
 normalize.defvjp_all(_normalize_rule)
+
+
+@primitive
+def frozen_normalize(x, weight, bias, *, centre, root):
+    """y = (x - m) r weight + bias for constants m, r that nobody else can write into: batch norm with running statistics."""
+    scale = weight * root.astype(x.dtype, copy=False)
+    shift = bias - centre.astype(x.dtype, copy=False) * scale
+    if _per_channel(x, (0, 2, 3)) and scale.size == shift.size == x.shape[1]:
+        return channel_norm.scale_shift(x, scale.reshape(-1), shift.reshape(-1))
+    y = x * scale
+    y += shift
+    return y
+
+
+frozen_normalize.defvjp(
+    x=lambda g, weight, root: g * (weight * root),
+    weight=lambda g, x, weight_shape, centre, root: sum_to(g * ((x - centre) * root), shape=weight_shape),
+    bias=lambda g, bias_shape: sum_to(g, shape=bias_shape),
+)
 
 
 def window_sum(x, size, axis):

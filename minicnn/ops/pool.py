@@ -8,7 +8,7 @@ from .linalg import matmul, swap_last
 from .sample import window_matrix
 
 __all__ = [
-    "max_pool2d", "max_pool2d_index", "pick", "spread", "avg_pool2d", "adaptive_avg_pool2d", "adaptive_max_pool2d",
+    "max_pool2d", "max_pool2d_index", "pick", "spread", "spread_windows", "avg_pool2d", "adaptive_avg_pool2d", "adaptive_max_pool2d",
     "adaptive_max_pool2d_index", "window_sums", "window_spread",
 ]
 
@@ -31,7 +31,15 @@ def spread(u, *, index, size):
     return K.spread(u, index, size)
 
 
-max_pool2d.defvjp(x=lambda g, saved, x_shape: spread(g, index=saved, size=tuple(x_shape[2:])))
+@primitive
+def spread_windows(u, *, index, size, kernel, stride, padding, dilation):
+    """spread, for an index that max_pool2d made with these options: then only the places of a window need be looked at."""
+    return K.spread_windows(u, index, size=size, kernel=kernel, stride=stride, padding=padding, dilation=dilation)
+
+
+max_pool2d.defvjp(x=lambda g, saved, x_shape, kernel, stride, padding, dilation: spread_windows(
+    g, index=saved, size=tuple(x_shape[2:]), kernel=kernel, stride=stride, padding=padding, dilation=dilation))
+spread_windows.defvjp(u=lambda g, index: pick(g, index=index))
 pick.defvjp(x=lambda g, index, x_shape: spread(g, index=index, size=tuple(x_shape[2:])))
 spread.defvjp(u=lambda g, index: pick(g, index=index))
 

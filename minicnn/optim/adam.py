@@ -4,6 +4,7 @@ import math
 
 from ..backend import xp_of
 from ..errors import InputError
+from ..kernels.pointwise import in_chunks
 from .optimizer import Optimizer, check_number
 
 __all__ = ["Adam"]
@@ -35,13 +36,19 @@ class Adam(Optimizer):
             check_number(name, f"betas[{i}]", beta, below=1)
 
     def _update(self, w, g, state, group):
+        state["step"] = t = state.get("step", 0) + 1
+        averages = [self._zeros(state, name, w) for name in ("exp_avg", "exp_avg_sq")]
+        if group["amsgrad"]:
+            averages.append(self._zeros(state, "max_exp_avg_sq", w))
+        in_chunks(lambda w, g, *averages: self._step(w, g, *averages, t=t, group=group), w, g, *averages)
+
+    def _step(self, w, g, m, v, largest=None, *, t, group):
+        """The rule for (a part of) one parameter."""
         xp, lr, decay, (b1, b2) = xp_of(w, g), group["lr"], group["weight_decay"], group["betas"]
         if group["decoupled_weight_decay"]:
             w *= 1 - lr * decay
             decay = 0
         g = self._gradient(w, g, group["maximize"], decay)
-        state["step"] = t = state.get("step", 0) + 1
-        m, v = self._zeros(state, "exp_avg", w), self._zeros(state, "exp_avg_sq", w)
         step, root = self._scratch(w, "step"), self._scratch(w, "root")
 
         m *= b1
@@ -49,8 +56,7 @@ class Adam(Optimizer):
         v *= b2
         xp.multiply(g, g, out=step)
         v += xp.multiply(step, 1 - b2, out=step)
-        if group["amsgrad"]:
-            largest = self._zeros(state, "max_exp_avg_sq", w)
+        if largest is not None:
             v = xp.maximum(largest, v, out=largest)
         xp.sqrt(v, out=root)
         root /= math.sqrt(1 - b2**t)

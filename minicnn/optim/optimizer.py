@@ -2,6 +2,7 @@
 
 import math
 import numbers
+import threading
 from collections import defaultdict
 
 from ..autograd import Traced, enable_grad
@@ -143,8 +144,8 @@ class Optimizer:
         return state[name]
 
     def _scratch(self, like, name):
-        """An array like `like` with arbitrary content, shared by all parameters: good until the next update."""
-        key = name, like.dtype, device_of(like)
+        """An array like `like` with arbitrary content, shared by a thread's parameters: good until its next update."""
+        key = name, like.dtype, device_of(like), threading.get_ident()
         flat = self._buffers.get(key)
         if flat is None or flat.size < like.size:
             flat = self._buffers[key] = xp_of(like).empty(like.size, like.dtype)

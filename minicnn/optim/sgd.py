@@ -2,6 +2,7 @@
 
 from ..backend import xp_of
 from ..errors import InputError
+from ..kernels.pointwise import in_chunks
 from .optimizer import Optimizer, check_number
 
 __all__ = ["SGD"]
@@ -29,22 +30,31 @@ class SGD(Optimizer):
                              f"momentum={group['momentum']}, dampening={group['dampening']}")
 
     def _update(self, w, g, state, group):
+        if not group["momentum"]:
+            in_chunks(lambda w, g: self._step(w, g, None, group, False), w, g)
+            return
+        first = state.get("momentum_buffer") is None
+        if first:
+            state["momentum_buffer"] = xp_of(w).empty_like(w)
+        in_chunks(lambda w, g, v: self._step(w, g, v, group, first), w, g, state["momentum_buffer"])
+
+    def _step(self, w, g, v, group, first):
+        """The rule for (a part of) one parameter; v is overwritten at the first step."""
         xp, lr, momentum = xp_of(w, g), group["lr"], group["momentum"]
         g = self._gradient(w, g, group["maximize"], group["weight_decay"])
         step = self._scratch(w, "step")
-        if not momentum:
-            xp.multiply(g, lr, out=step)
+        if v is None:
+            w -= xp.multiply(g, lr, out=step)
+            return
+        if first:
+            v[...] = g
         else:
-            v = state.get("momentum_buffer")
-            if v is None:
-                v = state["momentum_buffer"] = g.astype(w.dtype)  # a copy
-            else:
-                v *= momentum
-                v += xp.multiply(g, 1 - group["dampening"], out=step)
-            if group["nesterov"]:
-                xp.multiply(v, momentum, out=step)
-                step += g
-                step *= lr
-            else:
-                xp.multiply(v, lr, out=step)
+            v *= momentum
+            v += xp.multiply(g, 1 - group["dampening"], out=step)
+        if group["nesterov"]:
+            xp.multiply(v, momentum, out=step)
+            step += g
+            step *= lr
+        else:
+            xp.multiply(v, lr, out=step)
         w -= step

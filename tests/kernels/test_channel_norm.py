@@ -43,3 +43,9 @@ def test_scale_shift(relu, rng):
     x, a, b = rng.normal(size=(3, 5, 7, 4)).astype(np.float32), rng.normal(size=5), rng.normal(size=5)
     y = x * a[:, None, None] + b[:, None, None]
     np.testing.assert_allclose(channel_norm.scale_shift(x, a, b, relu), np.maximum(y, 0) if relu else y, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("shape", [(1, 5, 1, 1), (3, 5, 7, 4), (2, 16, 8, 8)], ids=str)
+def test_shift(shape, rng):
+    x, v = rng.normal(size=shape).astype(np.float32), rng.normal(size=shape[1]).astype(np.float32)
+    np.testing.assert_array_equal(channel_norm.shift(x, v), x + v[:, None, None], strict=True)

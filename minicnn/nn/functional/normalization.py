@@ -41,11 +41,10 @@ def batch_norm(input, running_mean, running_var, weight=None, bias=None, trainin
     if not training:
         if running_mean is None or running_var is None:
             raise InputError("batch_norm", "running_mean, running_var", "given when training is False", "None")
-        mean = _per_channel("batch_norm", "running_mean", running_mean, input)
-        scale = rsqrt(_per_channel("batch_norm", "running_var", running_var, input) + eps)
-        scale = scale if weight is None else scale * weight
-        shift = -mean * scale if bias is None else bias - mean * scale
-        return input * scale + shift
+        centre, variance = (raw(_per_channel("batch_norm", name, v, input)) for name, v in
+                            (("running_mean", running_mean), ("running_var", running_var)))
+        return N.frozen_normalize(input, 1.0 if weight is None else weight, 0.0 if bias is None else bias,
+                                  centre=centre.copy(), root=rsqrt(variance + eps))
     count = input.shape[0] * math.prod(input.shape[2:])
     if count <= 1:
         raise InputError("batch_norm", "input", "more than one value per channel in training", f"shape {tuple(input.shape)}",

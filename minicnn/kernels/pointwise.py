@@ -1,0 +1,126 @@
+"""Large element-wise operations: into arrays of the pool, a chunk at a time, on the library's threads.
+
+Three things make the same arithmetic faster than `u + v`: the result's memory is warm (see buffers), both cores take part,
+and no scalar stands beside an array where NumPy has no vector code for that (`maximum(x, 0)`): a row of zeros does.
+Arrays are read as one long vector in the order in which they lie in memory, so channels-last images cost nothing extra.
+"""
+
+import numpy as np
+
+from ..backend import xp_of
+from .buffers import empty_like, is_channels_last
+from .threads import SMALL, parallel_for
+
+__all__ = ["large", "in_chunks", "mapped", "binary", "relu", "gate"]
+
+CHUNK = 1 << 17  # numbers; a call on so many takes long enough to be worth a thread's switching
+ROW = 1 << 11
+
+
+def flat(x):
+    """x as a vector in the order of its memory, or None if it has gaps there or lies in some other order."""
+    if x.flags.c_contiguous:
+        return x.reshape(-1)
+    return x.transpose(0, 2, 3, 1).reshape(-1) if x.ndim == 4 and is_channels_last(x) else None
+
+
+def large(x):
+    """True for an array on the host that is worth chunks and threads."""
+    return type(x) is np.ndarray and x.size >= SMALL
+
+
+def _vectors(*arrays):
+    """All arrays as vectors of one order, if they are large float arrays of one shape, dtype and layout; else None."""
+    first = arrays[0]
+    for a in arrays:
+        if not large(a) or a.shape != first.shape or a.strides != first.strides or a.dtype != first.dtype or a.dtype.kind != "f":
+            return None
+    vectors = [flat(a) for a in arrays]
+    return None if vectors[0] is None else vectors
+
+
+def _each_chunk(size, work):
+    """work(i, j) for chunks of a vector of `size` numbers, shared by the threads; bounds are multiples of ROW, but for the end."""
+    rows = -(-size // ROW)
+
+    def part(start, stop):
+        for i in range(start * ROW, min(stop * ROW, size), CHUNK):
+            work(i, min(i + CHUNK, stop * ROW, size))
+
+    parallel_for(rows, part)
+
+
+def in_chunks(work, *arrays):
+    """work(*arrays), which updates arrays of one shape in place entry by entry: a chunk of each at a time if they are large."""
+    vectors = _vectors(*arrays)
+    if vectors is None:
+        work(*arrays)
+        return
+    _each_chunk(vectors[0].size, lambda i, j: work(*[v[i:j] for v in vectors]))
+
+
+def mapped(function, *arrays):
+    """function(*arrays), which works entry by entry: if they are large, a quarter of a chunk at a time, so that all that
+    `function` computes on the way stays in cache."""
+    vectors = _vectors(*arrays)
+    if vectors is None:
+        return function(*arrays)
+    y = empty_like(arrays[0])
+    out = flat(y)
+
+    def work(i, j):
+        step = max(1, CHUNK // 4)
+        for a in range(i, j, step):
+            b = min(a + step, j)
+            out[a:b] = function(*[v[a:b] for v in vectors])
+
+    _each_chunk(out.size, work)
+    return y
+
+
+def binary(ufunc, u, v):
+    """ufunc(u, v) for two arrays on the host: the fast way if they are large and alike, NumPy's otherwise."""
+    vectors = _vectors(u, v)
+    if vectors is None:
+        return ufunc(u, v)
+    a, b = vectors
+    y = empty_like(u)
+    out = flat(y)
+    _each_chunk(a.size, lambda i, j: ufunc(a[i:j], b[i:j], out=out[i:j]))
+    return y
+
+
+def _against_zeros(ufunc, x, zeros, out):
+    """out = ufunc(x, 0) for vectors, with rows of zeros in place of the number 0."""
+    whole = x.size // ROW * ROW
+    ufunc(x[:whole].reshape(-1, ROW), zeros, out=out[:whole].reshape(-1, ROW))
+    if whole < x.size:
+        ufunc(x[whole:], zeros[: x.size - whole], out=out[whole:])
+
+
+def relu(x):
+    """max(x, 0)."""
+    vectors = _vectors(x)
+    if vectors is None:
+        return xp_of(x).maximum(x, x.dtype.type(0))
+    y, zeros = empty_like(x), np.zeros(ROW, x.dtype)
+    out = flat(y)
+    _each_chunk(x.size, lambda i, j: _against_zeros(np.maximum, vectors[0][i:j], zeros, out[i:j]))
+    return y
+
+
+def gate(g, y):
+    """g where y > 0, zero elsewhere: what passes back through max(x, 0) with result y."""
+    vectors = _vectors(g, y)
+    if vectors is None:
+        return g * (y > 0)
+    result, zeros = empty_like(g), np.zeros(ROW, y.dtype)
+    out, (a, b) = flat(result), vectors
+
+    def work(i, j):
+        mask = np.empty(j - i, bool)
+        _against_zeros(np.greater, b[i:j], zeros, mask)
+        np.multiply(a[i:j], mask, out=out[i:j])
+
+    _each_chunk(g.size, work)
+    return result

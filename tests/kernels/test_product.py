@@ -1,0 +1,35 @@
+"""Matrix products cut over threads against NumPy's, for every way to cut and every shape that broadcasts."""
+
+import numpy as np
+import pytest
+
+from minicnn.kernels import get_num_threads, product, set_num_threads
+
+
+@pytest.fixture(autouse=True)
+def two_threads(monkeypatch):
+    """Two threads whatever the machine has, and every product worth cutting."""
+    before = get_num_threads()
+    set_num_threads(2)
+    monkeypatch.setattr(product, "WORTH", 0.0)
+    yield
+    set_num_threads(before)
+
+
+@pytest.mark.parametrize("a, b", [
+    ((5, 3), (3, 4)), ((4, 3), (3, 5)), ((1, 3), (3, 1)), ((7, 4, 3), (3, 5)), ((7, 4, 3), (7, 3, 5)), ((1, 4, 3), (6, 3, 5)),
+    ((2, 1, 4, 3), (5, 3, 2)), ((1, 9, 3), (1, 3, 2)), ((3,), (3,)), ((4, 3), (3,)), ((3,), (3, 4)), ((0, 3), (3, 2)),
+    ((2, 0), (0, 2)),
+], ids=str)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_matmul(a, b, dtype, rng):
+    u, v = rng.normal(size=a).astype(dtype), rng.normal(size=b).astype(dtype)
+    for left in (u, np.asfortranarray(u)):
+        y = product.matmul(left, v)
+        assert np.shape(y) == np.shape(u @ v) and y.dtype == dtype
+        np.testing.assert_allclose(y, u @ v, rtol=1e-5, atol=1e-5)
+
+
+def test_matmul_refuses_what_numpy_refuses(rng):
+    with pytest.raises(ValueError):
+        product.matmul(rng.normal(size=(4, 3)), rng.normal(size=(4, 3)))
