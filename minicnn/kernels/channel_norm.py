@@ -130,7 +130,7 @@ def backward(g, x, mean, root, weight):
     rows, r = _rows(x)
     grads, _ = _rows(g)
     grads = grads.reshape(rows.shape)
-    c, dtype, count = rows.shape[1] // r, rows.dtype, rows.size // (rows.shape[1] // r)
+    dtype, count = rows.dtype, rows.size * r // rows.shape[1]
     centre = _long(mean, r, dtype)
 
     def work(i, j):

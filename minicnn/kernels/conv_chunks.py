@@ -5,7 +5,8 @@ at the speed of memory; a whole-batch column matrix would go out to memory and b
 samples as fit in cache (about 1 MB), multiplied, and forgotten. Each thread does its own part of the batch.
 
 Forward: columns (pixels, kh kw c) times w (kh kw c, f). Weight: columns' times u, added up. Input: for stride 1 the
-forward convolution of u with the flipped weight; otherwise u times w' gives columns, which are added back.
+forward convolution of u with the flipped weight, unless that would mostly multiply zeros; otherwise u times w' gives
+columns, which are added back.
 """
 
 import math
@@ -155,7 +156,8 @@ def conv2d_input(u, w, *, input_size, stride, padding, dilation, groups):
     (f, cg, kh, kw), c = w.shape, w.shape[1] * groups
     x = empty_nhwc(u.shape[0], c, *input_size, u.dtype)
     if stride == (1, 1) and math.prod(input_size) < 1.5 * math.prod(u.shape[2:]):  # else mostly zeros would be multiplied
-        flipped = w.reshape(groups, f // groups, cg, kh, kw)[..., ::-1, ::-1].transpose(0, 2, 1, 3, 4).reshape(c, f // groups, kh, kw)
+        flipped = w.reshape(groups, f // groups, cg, kh, kw)[..., ::-1, ::-1].transpose(0, 2, 1, 3, 4)
+        flipped = flipped.reshape(c, f // groups, kh, kw)
         before = tuple(d * (k - 1) - p for d, k, p in zip(dilation, (kh, kw), padding))
         size = tuple(n + d * (k - 1) for n, d, k in zip(input_size, dilation, (kh, kw)))
         _correlate(channels_last(u), _matrices(flipped, groups), (kh, kw), stride, dilation, before, size, x.transpose(0, 2, 3, 1))
