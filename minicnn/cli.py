@@ -1,4 +1,4 @@
-"""The `minicnn` command: lessons, lesson N, summary MODEL, data NAME.
+"""The `minicnn` command: lessons, lesson N, check N, homework N, summary MODEL, data NAME.
 
 Exit codes: 0 well, 1 minicnn refused something, 2 the command line was wrong; a lesson's own code is passed on.
 """
@@ -12,12 +12,14 @@ import subprocess
 import sys
 import textwrap
 from inspect import signature
+from pathlib import Path
 
 from . import data
 from ._version import __version__
 from .errors import DataError, InputError, MinicnnError
 from .inspect import summary
 from .models import list_models, model_info
+from .teaching import grader
 from .teaching.chapters import CHAPTERS, find_chapter, lessons_folder
 
 __all__ = ["main"]
@@ -48,6 +50,20 @@ def make_parser():
     command.add_argument("number", type=int, help="1 to 31, see `minicnn lessons`")
     command.add_argument("options", nargs=argparse.REMAINDER, help="passed on to the lesson; --help shows what it takes")
     command.set_defaults(run=run_lesson)
+
+    command = commands.add_parser("check", help="grade homework: minicnn check 8 --hand-in my_exercise.py")
+    command.add_argument("number", type=int, help="the chapter")
+    which = command.add_mutually_exclusive_group()
+    which.add_argument("--hand-in", type=Path, metavar="FILE", help="the file to grade (default: the chapter's exercise.py)")
+    which.add_argument("--class", type=Path, dest="class_folder", metavar="FOLDER", help="grade every .py file of a folder")
+    command.add_argument("--csv", type=Path, metavar="FILE", help="also write a table, a row for each check")
+    command.add_argument("--json", type=Path, metavar="FILE", help="also write points and checks as JSON")
+    command.set_defaults(run=run_check)
+
+    command = commands.add_parser("homework", help="copy a chapter's homework into a folder of its own")
+    command.add_argument("number", type=int, help="the chapter")
+    command.add_argument("--to", type=Path, required=True, metavar="DIR", help="where its folder goes")
+    command.set_defaults(run=run_homework)
 
     command = commands.add_parser("summary", help="layers, output shapes, parameters, multiply-adds of a model")
     command.add_argument("model", help="a factory of minicnn.models, such as lenet5, or your own as module:name")
@@ -99,6 +115,48 @@ def run_lesson(args):
                         "`minicnn lessons` shows which are ready")
     code = subprocess.run([sys.executable, str(path), *args.options], check=False).returncode
     return code if code >= 0 else 128 - code  # ended by a signal: the shell's way to say which
+
+
+# ------------------------------------------------------------------------------------------------------------ homework
+
+
+def chapter_folder(number):
+    """(chapter, its folder of lessons)."""
+    chapter = find_chapter(number)
+    return chapter, lessons_folder() / chapter.name
+
+
+def run_check(args):
+    """Grade one hand-in and print the report, or a whole class."""
+    chapter, folder = chapter_folder(args.number)
+    homework = grader.load_homework(folder)
+    if args.class_folder is None:
+        files = [args.hand_in or folder / "exercise.py"]
+    else:
+        files = sorted(args.class_folder.glob("*.py"))
+        if not files:
+            raise DataError(f"there are no .py files in {args.class_folder}")
+    graded = {}
+    for file in files:
+        with grader.sandboxed(file) as hand_in:
+            graded[file.stem] = [grader.grade(homework, hand_in, check) for check in homework.checks]
+        print(grader.format_report(chapter, file.name, graded[file.stem]) + "\n")
+    if args.csv:
+        grader.write_csv(args.csv, graded)
+    if args.json:
+        grader.write_json(args.json, graded)
+    complete = all(result.status == "passed" for results in graded.values() for result in results)
+    return 0 if complete or args.class_folder is not None else 1
+
+
+def run_homework(args):
+    """Copy exercise, checks, packed answers and the note into a folder that works on its own."""
+    chapter, folder = chapter_folder(args.number)
+    target = args.to / chapter.name
+    if (target / "exercise.py").exists():
+        raise DataError(f"{target / 'exercise.py'} is there already; remove it, or choose another folder with --to")
+    grader.copy_homework(folder, target)
+    print(f"Write {target / 'exercise.py'}; grade it with\n    pytest {target}")
 
 
 # ------------------------------------------------------------------------------------------------------------- summary

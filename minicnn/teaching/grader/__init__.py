@@ -8,11 +8,11 @@
 """
 
 from .checks import Check, Wrong, central_difference
-from .grading import Homework, Result, grade, load_homework, sandboxed
+from .grading import Homework, Result, copy_homework, grade, load_homework, sandboxed
 from .plugin import exercise_tests
 from .report import format_report, write_csv, write_json
 
 __all__ = [
-    "Check", "Wrong", "central_difference", "Homework", "Result", "grade", "load_homework", "sandboxed", "exercise_tests",
-    "format_report", "write_csv", "write_json",
+    "Check", "Wrong", "central_difference", "Homework", "Result", "copy_homework", "grade", "load_homework", "sandboxed",
+    "exercise_tests", "format_report", "write_csv", "write_json",
 ]

@@ -50,11 +50,15 @@ def describe(value):
     if isinstance(value, np.ndarray):
         return f"{value.dtype} {value.shape}"
     if isinstance(value, (tuple, list)):
-        return f"{type(value).__name__} of " + (", ".join(map(describe, value)) or "nothing")
+        return shortened(f"{type(value).__name__} of " + (", ".join(map(describe, value)) or "nothing"))
     if isinstance(value, np.random.Generator):
         return "a random generator"
-    text = repr(value)
-    return text if len(text) < 60 else text[:57] + "..."
+    return shortened(repr(value))
+
+
+def shortened(text):
+    """At most 80 characters of a text."""
+    return text if len(text) <= 80 else text[:77] + "..."
 
 
 def difference(expected, got, rtol, atol):
@@ -71,10 +75,10 @@ def difference(expected, got, rtol, atol):
         return next((f"{key}: {text}" for key, text in found if text), None)
     if isinstance(expected, (str, bool, type(None))):
         return None if type(got) is type(expected) and got == expected else f"expected {expected!r}, got {describe(got)}"
-    if isinstance(got, bool) or not isinstance(got, (int, float, np.ndarray, np.generic)):
-        return f"expected {describe(expected)}, got {describe(got)}"
     if isinstance(expected, np.ndarray) and not isinstance(got, np.ndarray):
         return f"expected an array {describe(expected)}, got {describe(got)}"
+    if isinstance(got, bool) or not isinstance(got, (int, float, np.ndarray, np.generic)):
+        return f"expected {describe(expected)}, got {describe(got)}"
     wanted, came = np.asarray(expected), np.asarray(got)
     if came.shape != wanted.shape:
         return f"expected shape {wanted.shape}, got {came.shape}"

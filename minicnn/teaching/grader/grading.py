@@ -3,6 +3,7 @@
 import gzip
 import importlib.util
 import secrets
+import shutil
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from .sandbox import Sandbox
 from .transport import pack, unpack
 from .worker import run
 
-__all__ = ["Homework", "Result", "load_homework", "grade", "sandboxed", "LocalHandIn"]
+__all__ = ["Homework", "Result", "load_homework", "copy_homework", "grade", "sandboxed", "LocalHandIn"]
 
 SEEDS = (0, 1)  # besides these, one that is drawn anew each time: answers learnt by heart do not help
 
@@ -89,6 +90,18 @@ def load_homework(folder):
     checks = load_module(folder / "test_exercise.py", f"checks_of_{folder.name}").CHECKS
     references = {check.function: getattr(answers, check.function) for check in checks}
     return Homework(folder, references, list(answers.WRONG), list(checks))
+
+
+def copy_homework(folder, target):
+    """exercise.py, its checks, the note, and the answers packed, in a folder that needs nothing but an installed minicnn."""
+    target.mkdir(parents=True, exist_ok=True)
+    for name in ("exercise.py", "test_exercise.py"):
+        shutil.copyfile(folder / name, target / name)
+    shutil.copyfile(folder.parent / "conftest.py", target / "conftest.py")
+    (target / "answers.gz").write_bytes(gzip.compress((folder / "answers.py").read_bytes(), mtime=0))
+    note = folder.parents[1] / "docs" / "notes" / f"{folder.name}.md"
+    if note.is_file():
+        shutil.copyfile(note, target / "note.md")
 
 
 class LocalHandIn:
