@@ -21,7 +21,7 @@ docs: .venv/installed-docs
 	@echo "Open docs/_build/html/index.html"
 
 clean:
-	rm -rf .venv build dist *.egg-info docs/_build docs/lessons .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .venv build dist *.egg-info docs/_build docs/lessons docs/equations.md .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 
 # The first Python that is new enough makes the environment; the file says that it is there.
 .venv/made:

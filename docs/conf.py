@@ -1,5 +1,6 @@
 """Sphinx: the notes and guides are Markdown, the lessons are scripts of `# %%` cells that become pages."""
 
+import ast
 import importlib.metadata
 import os
 import re
@@ -62,7 +63,49 @@ def number_equations(app, doctree):
             domain.equations[node["label"]] = (app.env.docname, node["label"])
 
 
+def find_tests():
+    """{equation: [(file, test), ...]} from @pytest.mark.equation("8.3") in tests/."""
+    found = {}
+    for path in sorted((HERE.parent / "tests").rglob("test_*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            for mark in getattr(node, "decorator_list", ()):
+                if isinstance(mark, ast.Call) and ast.unparse(mark.func) == "pytest.mark.equation":
+                    for argument in mark.args:
+                        place = path.relative_to(HERE.parent).as_posix(), node.name
+                        found.setdefault(ast.literal_eval(argument), []).append(place)
+    return found
+
+
+def write_equations_page(app):
+    """equations.md: every numbered equation with the tests that answer for it, and a link back to where it stands."""
+    lines = ["# Equations and their tests", "", "A test fails if the formula or the code is wrong. Run one with `python -m pytest FILE -k NAME`.", "",
+             "| equation | tests |", "|---|---|"]
+    for number, tests in sorted(app.tests_of.items(), key=lambda item: [int(part) for part in item[0].split(".")]):
+        names = "<br>".join(f"`{name}` in `{file}`" for file, name in tests)
+        lines.append(f'| <span id="test-{number.replace(".", "-")}"></span>{{eq}}`{number}` | {names} |')
+    (HERE / "equations.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def name_tests(app, docname, source):
+    """Below each numbered equation of a note, the names of its tests, linked to the page that lists them."""
+    def with_tests(match):
+        number = match[1]
+        names = ", ".join(f"<code>{name}</code>" for _, name in app.tests_of.get(number, ()))
+        return f'{match[0]}\n\n<small>Tested by <a href="../equations.html#test-{number.replace(".", "-")}">{names}</a></small>\n'
+
+    if docname.startswith("notes/ch"):
+        source[0] = re.sub(r"^```\{math\}\n:label: (\d+\.\d+)\n.*?^```$", with_tests, source[0], flags=re.M | re.S)
+
+
+def prepare(app, config):
+    """Write the pages that are made from lessons and tests."""
+    app.tests_of = find_tests()
+    copy_lessons(app)
+    write_equations_page(app)
+
+
 def setup(app):
     """Called by Sphinx."""
-    app.connect("config-inited", lambda app, config: copy_lessons(app))
+    app.connect("config-inited", prepare)
+    app.connect("source-read", name_tests)
     app.connect("doctree-read", number_equations)

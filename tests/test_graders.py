@@ -8,7 +8,11 @@ import pytest
 from minicnn.teaching.grader.grading import LocalHandIn, grade, load_homework, load_module
 
 ROOT = Path(__file__).parents[1]
-HOMEWORK = {folder.name: load_homework(folder) for folder in sorted((ROOT / "lessons").glob("ch*")) if (folder / "exercise.py").is_file()}
+HOMEWORK = {
+    folder.name: load_homework(folder)
+    for folder in sorted((ROOT / "lessons").glob("ch*"))
+    if (folder / "exercise.py").is_file()
+}
 WRONG = [pytest.param(homework, wrong, id=f"{name}-{wrong.function}-{i}")
          for name, homework in HOMEWORK.items() for i, wrong in enumerate(homework.wrong)]
 chapters = pytest.mark.parametrize("name", HOMEWORK)

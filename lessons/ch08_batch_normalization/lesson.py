@@ -2,9 +2,9 @@
 # # 8. Batch normalization
 #
 # Five layers of sigmoids on top of each other, plain gradient descent: nothing happens, at any learning rate. Ioffe and
-# Szegedy (2015) bring every unit's input to mean 0 and variance 1 over the mini-batch, inside the network, and the same five
-# layers learn at once. This lesson watches both, writes the layer and its gradient by hand, and looks at what else follows
-# from one fact: the layer does not see how large its weights are.
+# Szegedy (2015) bring every unit's input to mean 0 and variance 1 over the mini-batch, inside the network, and the same
+# five layers learn at once. This lesson watches both, writes the layer and its gradient by hand, and looks at what else
+# follows from one fact: the layer does not see how large its weights are.
 #
 # The equations are in the [note](../notes/ch08_batch_normalization.md). Run with `minicnn lesson 8`.
 
@@ -25,7 +25,9 @@ x_test, y_test = lesson.arrays(train=False)
 
 def batches(drop_last=True):
     """Training batches of 32, shuffled anew by the seed; a smaller last one is left out (why, see "A batch of two")."""
-    return data.DataLoader(data.TensorDataset(x_train, y_train), 32, shuffle=True, drop_last=drop_last, generator=Generator(lesson.seed))
+    return data.DataLoader(
+        data.TensorDataset(x_train, y_train), 32, shuffle=True, drop_last=drop_last, generator=Generator(lesson.seed)
+    )
 
 
 tests = data.DataLoader(data.TensorDataset(x_test, y_test), 500)
@@ -33,8 +35,8 @@ tests = data.DataLoader(data.TensorDataset(x_test, y_test), 500)
 # %% [markdown]
 # ## The problem
 #
-# Digits of 8 x 8 pixels, five layers of 64 sigmoids, and SGD without momentum. The slope of a sigmoid is at most 1/4, so the gradient
-# shrinks from layer to layer. Four learning rates, over a factor of 300:
+# Digits of 8 x 8 pixels, five layers of 64 sigmoids, and SGD without momentum. The slope of a sigmoid is at most 1/4,
+# so the gradient shrinks from layer to layer. Four learning rates, over a factor of 300:
 
 
 # %%
@@ -85,15 +87,15 @@ normal, history = run(True, 1.0, epochs, progress=True)
 final = history.epochs[-1]
 print(f"with BN, learning rate 1: training loss {final['train_loss']:.3f}, test accuracy {final['test_accuracy']:.1%}")
 series = {f"without, {lr}": h.series("train_loss") for lr, h in plain.items()} | {"with BN, 1.0": history.series("train_loss")}
-lesson.save(plots.curves(series, xlabel="epoch", ylabel="training loss", title="Five sigmoid layers, plain SGD, several learning rates"),
-            "loss")
+figure = plots.curves(series, xlabel="epoch", ylabel="training loss", title="Five sigmoid layers, plain SGD, several rates")
+lesson.save(figure, "loss")
 
 # %% [markdown]
 # ## What a unit sees
 #
 # The paper's figure: the 15th, 50th and 85th percentile of what enters one sigmoid of the last layer, over the course of
-# training. Without normalization (learning rate 1) the three are nearly one line, so that all images look alike to this unit:
-# there is nothing to learn from. With it they stay apart.
+# training. Without normalization (learning rate 1) the three are nearly one line, so that all images look alike to this
+# unit: there is nothing to learn from. With it they stay apart.
 
 # %%
 figure, axes = plots.new_figure(1, 2, width=4.6, height=3.4)
@@ -112,8 +114,8 @@ lesson.save(figure, "percentiles")
 # %% [markdown]
 # ## The layer by hand
 #
-# Forward, (8.2), is two lines. Backward, (8.4), is one, but every $x_i$ reaches every $y_j$: through itself, through the mean
-# and through the variance.
+# Forward, (8.2), is two lines. Backward, (8.4), is one, but every $x_i$ reaches every $y_j$: through itself, through
+# the mean and through the variance.
 
 
 # %%
@@ -143,20 +145,22 @@ print("largest differences to the library, in y, dx, dgamma, dbeta:", ", ".join(
 assert max(gaps) < 1e-12
 
 # %% [markdown]
-# Two sums that need no reference, (8.5) and (8.6): $dx$ adds up to 0, and against $\hat x$ to almost 0. Whoever forgets that the
-# mean and the variance depend on $x$ fails both.
+# Two sums that need no reference, (8.5) and (8.6): $dx$ adds up to 0, and against $\hat x$ to almost 0. Whoever forgets
+# that the mean and the variance depend on $x$ fails both.
 
 # %%
 forgot = gamma / root * dy
-print(f"sum of dx: {abs(dx.sum(axis=0)).max():.0e}, with the mean and variance taken for constants {abs(forgot.sum(axis=0)).max():.2f}")
-print(f"sum of dx x^: {abs((dx * hat).sum(axis=0)).max():.0e}, and {abs((forgot * hat).sum(axis=0)).max():.2f}")
+for name, gradient in (("(8.4)", dx), ("mean and variance taken for constants", forgot)):
+    print(f"{name}: dx sums to {abs(gradient.sum(axis=0)).max():.0e}, dx x^ to {abs((gradient * hat).sum(axis=0)).max():.0e}")
 
 # %% [markdown]
-# The misprint of the notes: $\epsilon$ outside the root. It makes no difference until the variance is as small as $\epsilon$:
+# The misprint of the notes: $\epsilon$ outside the root. It makes no difference until the variance is as small as
+# $\epsilon$:
 
 # %%
 for variance in (1.0, 1e-3, 1e-6):
-    print(f"variance {variance:<6g}: the printed form divides by {np.sqrt(variance) + eps:.3g}, the correct one by {np.sqrt(variance + eps):.3g}")
+    printed, correct = np.sqrt(variance) + eps, np.sqrt(variance + eps)
+    print(f"variance {variance:<6g}: the printed form divides by {printed:.3g}, the correct one by {correct:.3g}")
 
 # %% [markdown]
 # ## The size of the weights means nothing
@@ -206,13 +210,16 @@ for lr in lesson.pick((0.3, 3.0, 30.0), (0.3, 30.0)):
             F.cross_entropy(net(images), targets).backward()
             optimizer.step()
 grown = [values[-1] / values[0] for values in lengths.values()]
-lesson.save(plots.curves(lengths, ylabel="|W| of the first layer", log=True, title="Steps orthogonal to W make it longer"), "lengths")
+lesson.save(
+    plots.curves(lengths, ylabel="|W| of the first layer", log=True, title="Steps orthogonal to W make it longer"),
+    "lengths",
+)
 
 # %% [markdown]
 # ## Training and prediction are two functions
 #
-# In evaluation, running averages take the place of the batch's own numbers, (8.9) and (8.10). The variance that is stored is the
-# unbiased one. With batches of four, the factor $m/(m-1) = 4/3$ is easy to see:
+# In evaluation, running averages take the place of the batch's own numbers, (8.9) and (8.10). The variance that is
+# stored is the unbiased one. With batches of four, the factor $m/(m-1) = 4/3$ is easy to see:
 
 # %%
 mc.manual_seed(lesson.seed)
@@ -222,8 +229,8 @@ for _ in range(4000):
     values = mc.tensor(lesson.rng.normal(size=(4, 1)) * 3 + 5)
     layer(values)
     biased.append(values.numpy().var())
-print(f"true variance 9; mean of the batches' own {np.mean(biased):.2f} (expected {0.75 * 9:.2f}), stored {layer.running_var.item():.2f}")
 stored = layer.running_var.item()
+print(f"true variance 9; mean of the batches' own {np.mean(biased):.2f} (expected {0.75 * 9:.2f}), stored {stored:.2f}")
 
 normal.eval()
 with mc.no_grad():
@@ -237,8 +244,9 @@ print(f"logits of one image: in evaluation alone or in company differ by {abs(al
 # %% [markdown]
 # ## A batch of two
 #
-# There are 1,442 training digits: 45 batches of 32, and two left over. Of two values $\hat x$ keeps nothing but which one was larger, whatever
-# their difference was, so those two images send the network a large and meaningless step, once an epoch, just before it is tested.
+# There are 1,442 training digits: 45 batches of 32, and two left over. Of two values $\hat x$ keeps nothing but which
+# one was larger, whatever their difference was, so those two images send the network a large and meaningless step, once
+# an epoch, just before it is tested.
 
 # %%
 _, with_two = run(True, 1.0, epochs, drop_last=False)
@@ -248,8 +256,9 @@ print(f"test accuracy without the last two images {final['test_accuracy']:.1%}, 
 # %% [markdown]
 # ## Convolutions, and the learning rate
 #
-# A channel's pixels share their statistics, (8.11). Two small networks of four convolutions, the same but for batch normalization, at
-# learning rates from 0.03 to 10, both started by He's rule (chapter 9): test accuracy after eight epochs.
+# A channel's pixels share their statistics, (8.11). Two small networks of four convolutions, the same but for batch
+# normalization, at learning rates from 0.03 to 10, both started by He's rule (chapter 9): test accuracy after eight
+# epochs.
 
 
 # %%
@@ -294,17 +303,20 @@ lesson.save(figure, "rates")
 stuck = min(h.epochs[-1]["train_loss"] for h in plain.values())
 good = {name: sum(a > 0.8 for a in found) for name, found in accuracy.items()}
 best = {name: max(found) for name, found in accuracy.items()}
-lesson.claim("sigmoid layers that do not train without BN", f"stuck near {np.log(10):.2f}", f"{stuck:.2f} at the best rate", stuck > 2.2)
-lesson.claim("... train with it", "yes", f"{final['train_loss']:.3f}, test {final['test_accuracy']:.1%}", final["train_loss"] < 0.3)
-lesson.claim("inputs of a unit keep their distribution", "yes", f"85 % - 15 %: {spread['without']:.2g} without, {spread['with BN']:.2g} with",
-             spread["with BN"] > 10 * spread["without"])
-lesson.claim("the loss does not see the size of W", "equal", f"{max(losses) - min(losses):.0e} apart", max(losses) - min(losses) < 0.02)
+distance, share = max(losses) - min(losses), final["test_accuracy"]
+wider = f"85 % - 15 %: {spread['without']:.2g} without, {spread['with BN']:.2g} with"
+lesson.claim("sigmoid layers do not train without BN", f"stuck near {np.log(10):.2f}", f"{stuck:.2f}, the best rate", stuck > 2.2)
+lesson.claim("... train with it", "yes", f"{final['train_loss']:.3f}, test {share:.1%}", final["train_loss"] < 0.3)
+lesson.claim("inputs of a unit keep their distribution", "yes", wider, spread["with BN"] > 10 * spread["without"])
+lesson.claim("the loss does not see the size of W", "equal", f"{distance:.0e} apart", distance < 0.02)
 lesson.claim("the gradient goes like 1 / alpha", "-1", f"{slope:.3f}", abs(slope + 1) < 0.05)
 lesson.claim("the stored variance is unbiased", "9", f"{stored:.2f}", abs(stored - 9) < 0.6)
-lesson.claim("more learning rates work (over 80 %)", "more", f"{good['without']} without, {good['with BN']} with", good["with BN"] > good["without"])
-lesson.claim("the best result is better", "better", f"{best['without']:.1%}, {best['with BN']:.1%}", best["with BN"] > best["without"])
+lesson.claim("more learning rates work (over 80 %)", "more", f"{good['without']} without, {good['with BN']} with",
+             good["with BN"] > good["without"])
+lesson.claim("the best result is better", "better", f"{best['without']:.1%}, {best['with BN']:.1%}",
+             best["with BN"] > best["without"])
 lesson.close()
-assert abs(slope + 1) < 0.05 and max(losses) - min(losses) < 0.02 and max(cosines) < 0.02 and abs(stored - 9) < 0.6
+assert abs(slope + 1) < 0.05 and distance < 0.02 and max(cosines) < 0.02 and abs(stored - 9) < 0.6
 assert grown[-1] > grown[0]
-assert lesson.quick or (stuck > 2.2 and final["train_loss"] < 0.3 and final["test_accuracy"] > 0.9)
+assert lesson.quick or (stuck > 2.2 and final["train_loss"] < 0.3 and share > 0.9)
 assert lesson.quick or (spread["with BN"] > 10 * spread["without"] and good["with BN"] > good["without"])

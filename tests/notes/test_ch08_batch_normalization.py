@@ -102,8 +102,12 @@ def test_jacobian_has_the_three_terms_and_all_orders_agree_with_differences(rng)
     x, gamma, m = rng.normal(size=5) * 0.7 + 1, 1.7, 5
     hat = normalised(x)
     expected = gamma / np.sqrt(x.var() + EPS) * (np.eye(m) - 1 / m - np.outer(hat, hat) / m)
-    jacobian = mc.jacobian(lambda t: F.batch_norm(t.reshape(5, 1), None, None, mc.tensor([gamma], dtype=np.float64), None, training=True,
-                                                  eps=EPS).reshape(5), mc.tensor(x)).numpy()
+    jacobian = mc.jacobian(
+        lambda t: F.batch_norm(
+            t.reshape(5, 1), None, None, mc.tensor([gamma], dtype=np.float64), None, training=True, eps=EPS
+        ).reshape(5),
+        mc.tensor(x),
+    ).numpy()
     np.testing.assert_allclose(jacobian, expected, rtol=1e-9, atol=1e-12)
     check_grads(lambda a, b, c: F.batch_norm(a, None, None, b, c, training=True, eps=EPS), rng.normal(size=(4, 3, 2, 3)),
                 rng.normal(size=3), rng.normal(size=3), order=2)

@@ -52,18 +52,30 @@ HOSTILE = {
     "prints": ("def scaled(x, a):\n    while True:\n        print('x' * 10000)", "wrong", "more than a megabyte"),
     "prints a little": ("def scaled(x, a):\n    print('here')\n    return a * x", "passed", ""),
     "mutates": ("def scaled(x, a):\n    x *= a\n    return x", "wrong", "it changed its arguments"),
-    "float32": (HEAD + "def scaled(x, a):\n    return (a * x).astype(np.float32)", "wrong", "expected float64, got float32"),
+    "float32": (
+        HEAD + "def scaled(x, a):\n    return (a * x).astype(np.float32)",
+        "wrong",
+        "expected float64, got float32",
+    ),
     "a list": ("def scaled(x, a):\n    return (a * x).tolist()", "wrong", "expected an array"),
     "nothing": ("def scaled(x, a):\n    pass", "wrong", "got None"),
     "an object": ("def scaled(x, a):\n    return object()", "wrong", "type object"),
     "shape": ("def scaled(x, a):\n    return (a * x).T", "wrong", "expected shape (3, 2), got (2, 3)"),
     "wrong": ("def scaled(x, a):\n    return a + x", "wrong", "entries differ"),
-    "no import": ("def scaled(x, a):\n    return np.multiply(x, a)", "wrong", "NameError: name 'np' is not defined (line 2)"),
+    "no import": (
+        "def scaled(x, a):\n    return np.multiply(x, a)",
+        "wrong",
+        "NameError: name 'np' is not defined (line 2)",
+    ),
     "syntax": ("def scaled(x, a)\n    return x", "wrong", "SyntaxError"),
     "raises": ("def scaled(x, a):\n    return x[99]", "wrong", "IndexError"),
     "signature": ("def scaled(x):\n    return x", "wrong", "TypeError"),
     "nan": (HEAD + "def scaled(x, a):\n    return a * x + np.nan", "wrong", "got nan"),
-    "learnt by heart": (HEAD + "def scaled(x, a):\n    return a * np.random.default_rng(0).normal(size=x.shape)", "wrong", "entries differ"),
+    "learnt by heart": (
+        HEAD + "def scaled(x, a):\n    return a * np.random.default_rng(0).normal(size=x.shape)",
+        "wrong",
+        "entries differ",
+    ),
     "memory": (HEAD + "def scaled(x, a):\n    return np.ones(10**12)", "wrong", "MemoryError"),
     "right": ("def scaled(x, a):\n    return a * x", "passed", ""),
 }
@@ -94,10 +106,22 @@ def test_missing_file():
         pass
 
 
-@pytest.mark.parametrize(("expected", "got", "text"), [
-    (np.ones(3), np.ones(3), None), (1.0, 1.0 + 1e-12, None), ((1.0, np.ones(2)), [1.0, np.ones(2)], None), ({"a": 1}, {"a": 1}, None),
-    (1.0, "1", "got '1'"), ((1, 2), (1,), "expected 2 results"), ({"a": 1}, {"b": 1}, "keys"), (2, 2.5, "whole number"), (True, 1, "expected True"),
-    (np.array([1.0, 2.0]), np.array([1.0, 2.1]), "expected 2, got 2.1 at (1,)"), (None, 0, "expected None")])
+@pytest.mark.parametrize(
+    ("expected", "got", "text"),
+    [
+        (np.ones(3), np.ones(3), None),
+        (1.0, 1.0 + 1e-12, None),
+        ((1.0, np.ones(2)), [1.0, np.ones(2)], None),
+        ({"a": 1}, {"a": 1}, None),
+        (1.0, "1", "got '1'"),
+        ((1, 2), (1,), "expected 2 results"),
+        ({"a": 1}, {"b": 1}, "keys"),
+        (2, 2.5, "whole number"),
+        (True, 1, "expected True"),
+        (np.array([1.0, 2.0]), np.array([1.0, 2.1]), "expected 2, got 2.1 at (1,)"),
+        (None, 0, "expected None"),
+    ],
+)
 def test_comparison(expected, got, text):
     found = difference(expected, got, 1e-7, 1e-9)
     assert found is None if text is None else text in found
@@ -105,10 +129,20 @@ def test_comparison(expected, got, text):
 
 def test_values_survive_the_transport(tmp_path):
     rng = np.random.default_rng(5)
-    value = {"a": [1, 2.5, None, "x", True], "b": (np.arange(6).reshape(2, 3), np.float64(2.0)), "rng": rng, "empty": np.zeros((0, 2))}
+    value = {
+        "a": [1, 2.5, None, "x", True],
+        "b": (np.arange(6).reshape(2, 3), np.float64(2.0)),
+        "rng": rng,
+        "empty": np.zeros((0, 2)),
+    }
     write_values(tmp_path / "v.npz", value)
     back = read_values(tmp_path / "v.npz")
-    assert back["a"] == value["a"] and np.array_equal(back["b"][0], value["b"][0]) and back["b"][1] == 2.0 and isinstance(back["b"], tuple)
+    assert (
+        back["a"] == value["a"]
+        and np.array_equal(back["b"][0], value["b"][0])
+        and back["b"][1] == 2.0
+        and isinstance(back["b"], tuple)
+    )
     assert back["rng"].random() == np.random.default_rng(5).random() and back["empty"].shape == (0, 2)
 
 
@@ -135,15 +169,22 @@ def test_a_class_is_graded_to_csv_and_json(capsys, tmp_path):
     code = cli.main(["check", "8", "--class", str(folder), "--csv", str(tmp_path / "c.csv"), "--json", str(tmp_path / "j.json")])
     assert code == 0
     rows = list(csv.DictReader((tmp_path / "c.csv").read_text(encoding="utf-8").splitlines()))
-    assert {row["hand_in"] for row in rows} == {"ada", "bob"} and sum(int(row["points"]) for row in rows if row["hand_in"] == "ada") == 7
+    assert {row["hand_in"] for row in rows} == {"ada", "bob"} and sum(
+        int(row["points"]) for row in rows if row["hand_in"] == "ada"
+    ) == 7
     table = json.loads((tmp_path / "j.json").read_text(encoding="utf-8"))
     assert [(h["hand_in"], h["points"], h["of"]) for h in table["hand_ins"]] == [("ada", 7, 7), ("bob", 0, 7)]
     assert "ada" in capsys.readouterr().out
 
 
 def run_pytest(*args):
-    return subprocess.run([sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *map(str, args)], cwd=ROOT, capture_output=True, text=True,
-                          check=False)
+    return subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *map(str, args)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
 
 
 def test_pytest_grades_in_place_and_another_file(tmp_path):

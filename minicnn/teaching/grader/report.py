@@ -44,6 +44,13 @@ def write_json(path, graded):
     hand_ins = []
     for name, results in graded.items():
         checks = [{k: v for k, v in row.items() if k != "hand_in"} for row in as_rows({name: results})]
-        hand_ins.append({"hand_in": name, "points": sum(c["points"] for c in checks), "of": sum(c["of"] for c in checks), "checks": checks})
+        hand_ins.append(
+            {
+                "hand_in": name,
+                "points": sum(c["points"] for c in checks),
+                "of": sum(c["of"] for c in checks),
+                "checks": checks,
+            }
+        )
     with open(path, "w", encoding="utf-8") as file:
         json.dump({"hand_ins": hand_ins}, file, indent=1)

@@ -41,8 +41,14 @@ class Sandbox:
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [package, os.environ.get("PYTHONPATH")]))}
         with open(self._output, "wb") as output:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "minicnn.teaching.grader.worker", str(self.path), self._folder.name], stdin=subprocess.PIPE,
-                stdout=output, stderr=subprocess.STDOUT, cwd=self._folder.name, env=environment, start_new_session=os.name == "posix")
+                [sys.executable, "-m", "minicnn.teaching.grader.worker", str(self.path), self._folder.name],
+                stdin=subprocess.PIPE,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                cwd=self._folder.name,
+                env=environment,
+                start_new_session=os.name == "posix",
+            )
 
     def _stop(self):
         if self._process is None:
