@@ -11,9 +11,11 @@ from .erasing import RandomErasing
 from .mixing import CutMix, MixUp
 from .resize import Resize
 from .transform import Compose, Lambda, Transform
+from .width import NormalizeWidth
 
 __all__ = [
     "Transform", "Compose", "Lambda", "ToImage", "ToDtype", "ToTensor", "Normalize", "Resize", "CenterCrop", "Pad",
     "RandomCrop", "RandomResizedCrop", "RandomHorizontalFlip", "RandomVerticalFlip", "ColorJitter", "Grayscale",
     "PCALighting", "RandomRotation", "RandomAffine", "RandomErasing", "MixUp", "CutMix",
+    "NormalizeWidth",
 ]
