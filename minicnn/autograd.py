@@ -13,6 +13,7 @@ record themselves, and so what they return can be differentiated again: `create_
 """
 
 import itertools
+import math
 import os
 import sys
 import threading
@@ -21,7 +22,7 @@ from types import MethodType
 
 import numpy as np
 
-from .backend import fingerprint, is_array, xp_of
+from .backend import fingerprint, is_array, on_host, xp_of
 from .errors import AnomalyError, DeviceError, GraphError, InputError, MinicnnError
 
 __all__ = [
@@ -259,6 +260,8 @@ class Primitive:
     (which of them need one).
     """
 
+    keeps_float64 = False  # True: a float64 result is meant, whatever the arguments are
+
     def __init__(self, function, saves=None, view=False):
         code = function.__code__
         self.function, self.name, self.__doc__ = function, function.__name__, function.__doc__
@@ -326,7 +329,7 @@ class Primitive:
             bit += bit
         try:
             y = self.function(*arrays, **kw)
-        except (ValueError, TypeError, IndexError, AttributeError) as error:
+        except (ValueError, TypeError, IndexError, AttributeError, ZeroDivisionError) as error:
             if isinstance(error, MinicnnError):
                 raise
             raise self._complaint(arrays, error) from error
@@ -337,6 +340,8 @@ class Primitive:
             y, saved = y
         if y.__class__ is not np.ndarray and not is_array(y):
             y = np.asarray(y)  # NumPy reduces to scalars, which are not arrays
+        if y.dtype is _FLOAT64 and not self.keeps_float64:
+            y = _narrowed(y, arrays)
         guard = args[0]._watch() if self.view and isinstance(args[0], Traced) else None
         node = None
         if mask and _mode.recording:
@@ -365,6 +370,16 @@ class Primitive:
         names = self.arg_names if len(self.arg_names) == len(arrays) else range(len(arrays))
         shown = ", ".join(f"{n}: {_describe(a)}" for n, a in zip(names, arrays))
         return InputError(self.name, "its arguments", "arrays that fit together", shown, str(error))
+
+
+_FLOAT64 = np.dtype(np.float64)
+
+
+def _narrowed(y, arrays):
+    """NumPy computes integers with float32, or with a Python float, in float64; the result is float32, as in PyTorch."""
+    dtypes = [a.dtype for a in arrays if hasattr(a, "dtype")]
+    mixed = _FLOAT64 not in dtypes and any(dtype.kind in "iub" for dtype in dtypes)
+    return y.astype(np.float32) if mixed else y
 
 
 def _describe(a):
@@ -605,6 +620,9 @@ def run_backward(outputs, cotangents, targets=None, retain_graph=False, create_g
 
 # ------------------------------------------------------------ the three primitives that the walk itself depends on
 
+_BLAS_SUM = 1 << 12  # numbers from which on a sum is worth a call of BLAS
+
+
 @primitive
 def sum_to(x, *, shape):
     """Sum x over the axes that broadcasting added or stretched, so that it has `shape`; the adjoint of broadcast_to."""
@@ -612,6 +630,9 @@ def sum_to(x, *, shape):
     axes = tuple(range(extra)) + tuple(
         i for i, n in enumerate(shape, start=extra) if n == 1 and x.shape[i] != 1
     )
+    if axes and axes == tuple(range(len(axes))) and x.size >= _BLAS_SUM and on_host(x) and x.flags.c_contiguous and x.dtype.kind == "f":
+        rows = x.reshape(math.prod(x.shape[: len(axes)]), -1)  # sums down columns are ones' x, which BLAS does several times faster
+        return (np.ones(rows.shape[0], x.dtype) @ rows).reshape(shape)
     return x.sum(axis=axes, keepdims=True).reshape(shape) if axes else x.reshape(shape)
 
 
@@ -629,4 +650,5 @@ def cast(x, *, dtype):
 
 sum_to.defvjp(x=lambda g, x_shape: broadcast_to(g, shape=x_shape))
 broadcast_to.defvjp(x=lambda g, x_shape: sum_to(g, shape=x_shape))
+cast.keeps_float64 = True
 cast.defvjp(x=lambda g: g)  # the walk casts a cotangent to its node's dtype

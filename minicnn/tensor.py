@@ -18,8 +18,9 @@ from .ops import elementwise as E
 from .ops import linalg as L
 from .ops import reduce as R
 from .ops import shape as S
+from .ops.checks import describe
 
-__all__ = ["Tensor", "tensor", "as_tensor", "from_numpy"]
+__all__ = ["Tensor", "tensor", "as_tensor", "from_numpy", "as_dtype"]
 
 _hook_ids = iter(range(sys.maxsize))
 
@@ -80,6 +81,14 @@ def _raw_index(index, xp):
     return index.copy() if is_array(index) else index
 
 
+def as_dtype(function, dtype):
+    """Anything that names a dtype ('float32', np.int64, float), as a NumPy dtype."""
+    try:
+        return np.dtype(dtype)
+    except (TypeError, ValueError) as error:
+        raise InputError(function, "dtype", "a NumPy dtype such as np.float32", repr(dtype)) from error
+
+
 def _checked_array(data, dtype, copy):
     """An array of a dtype that minicnn computes with; Python floats become float32, as in PyTorch."""
     if isinstance(data, Tensor):
@@ -87,7 +96,7 @@ def _checked_array(data, dtype, copy):
     array = data if is_array(data) else np.asarray(data)
     if dtype is None and array is not data and array.dtype == np.float64 and not isinstance(data, np.generic):
         dtype = np.float32
-    kind = np.dtype(array.dtype if dtype is None else dtype)
+    kind = array.dtype if dtype is None else as_dtype("Tensor", dtype)
     if kind.kind not in "fiub" or kind.itemsize > 8 or kind == np.float16:
         hint = "Convert it first: minicnn computes in float32 and float64" if kind.kind in "fV" else ""
         raise InputError("Tensor", "data", "numbers: float32, float64, integers or booleans", f"dtype {kind}", hint)
@@ -303,13 +312,13 @@ class Tensor(Traced):
                 device = a
             else:
                 dtype = a
-        result = self
+        result, dtype = self, None if dtype is None else as_dtype("Tensor.to", dtype)
         if device is not None and device != self.device:
             result = S.move(result, device=device, source=self.device)
-        if dtype is not None and np.dtype(dtype) != self.dtype:
-            if self.requires_grad and np.dtype(dtype).kind != "f":
+        if dtype is not None and dtype != self.dtype:
+            if self.requires_grad and dtype.kind != "f":
                 result = result.detach()
-            result = cast(result, dtype=np.dtype(dtype))
+            result = cast(result, dtype=dtype)
         return result
 
     def cpu(self):
@@ -374,47 +383,48 @@ class Tensor(Traced):
         data[_raw_index(index, xp_of(data))] = raw(value)
         self._watch().bump()
 
-    def _in_place(self, what, value):
+    def _in_place(self, what, given, value):
+        """Overwrite all entries with value(given), `given` being the other operand."""
         data = self._writable(what)
         try:
-            data[...] = value
+            data[...] = value(raw(given))
         except (ValueError, TypeError) as error:
-            raise InputError(what, "the new value", f"of a shape that fits {self.shape}",
-                             f"shape {getattr(value, 'shape', ())}") from error
+            fitting = f"a number, or of a shape that fits {self.shape}"
+            raise InputError(what, "the other operand", fitting, describe(given)) from error
         self._watch().bump()
         return self
 
     def copy_(self, other):
         """Overwrite all entries with another tensor's or array's (broadcast)."""
-        return self._in_place("copy_", raw(other))
+        return self._in_place("copy_", other, lambda u: u)
 
     def fill_(self, value):
         """Overwrite all entries with one number."""
-        return self._in_place("fill_", raw(value))
+        return self._in_place("fill_", value, lambda u: u)
 
     def zero_(self):
         """Overwrite all entries with 0."""
-        return self._in_place("zero_", 0)
+        return self._in_place("zero_", 0, lambda u: u)
 
     def add_(self, other, alpha=1):
         """self += alpha * other, in place."""
-        return self._in_place("add_", self._data + alpha * raw(other))
+        return self._in_place("add_", other, lambda u: self._data + alpha * u)
 
     def sub_(self, other, alpha=1):
         """self -= alpha * other, in place."""
-        return self._in_place("sub_", self._data - alpha * raw(other))
+        return self._in_place("sub_", other, lambda u: self._data - alpha * u)
 
     def mul_(self, other):
         """self *= other, in place."""
-        return self._in_place("mul_", self._data * raw(other))
+        return self._in_place("mul_", other, lambda u: self._data * u)
 
     def div_(self, other):
         """self /= other, in place."""
-        return self._in_place("div_", self._data / raw(other))
+        return self._in_place("div_", other, lambda u: self._data / u)
 
     def clamp_(self, min=None, max=None):
         """Clamp the entries, in place."""
-        return self._in_place("clamp_", E.clamp(self._data, min=min, max=max))
+        return self._in_place("clamp_", self, lambda u: E.clamp(u, min=min, max=max))
 
     # --------------------------------------------------------------------------------------------- operators
 
@@ -471,13 +481,13 @@ class Tensor(Traced):
         """Mean over one, several or all axes."""
         return F.mean(self, dim, keepdim)
 
-    def var(self, dim=None, correction=1, keepdim=False):
-        """Variance; unbiased by default (correction=1), unlike NumPy's."""
-        return R.var(self, axis=dim, correction=correction, keepdims=keepdim)
+    def var(self, dim=None, correction=1, keepdim=False, *, unbiased=None):
+        """Variance; unbiased by default (correction=1), unlike NumPy's. unbiased=False is PyTorch's old correction=0."""
+        return R.var(self, axis=dim, correction=correction if unbiased is None else int(unbiased), keepdims=keepdim)
 
-    def std(self, dim=None, correction=1, keepdim=False):
+    def std(self, dim=None, correction=1, keepdim=False, *, unbiased=None):
         """Standard deviation; unbiased variance by default."""
-        return R.std(self, axis=dim, correction=correction, keepdims=keepdim)
+        return R.std(self, axis=dim, correction=correction if unbiased is None else int(unbiased), keepdims=keepdim)
 
     def prod(self, dim=None, keepdim=False):
         """Product over one, several or all axes."""
@@ -585,7 +595,7 @@ class Tensor(Traced):
 
     def expand_as(self, other):
         """Stretched to another tensor's shape."""
-        return F.expand(self, other.shape)
+        return F.expand(self, getattr(other, "shape", other))
 
     def repeat(self, *sizes):
         """Copies side by side along each axis."""
@@ -621,12 +631,14 @@ class Tensor(Traced):
 
     def matmul(self, other):
         """Matrix product."""
-        return self @ other
+        return L.matmul(self, other)
 
     mm = bmm = matmul
 
     def dot(self, other):
         """Inner product of two vectors."""
+        if self.ndim != 1 or getattr(other, "shape", None) != self.shape:
+            raise InputError("dot", "other", "a vector as long as this one", f"{self.shape} and {describe(other)}")
         return (self * other).sum()
 
 

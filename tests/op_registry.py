@@ -184,6 +184,9 @@ op("prelu", elementwise.prelu, [(around([0], 2, 3, 4), normal(3, 1)), (around([0
 op("matmul", linalg.matmul, [(normal(*a), normal(*b, seed=1)) for a, b in [
     ((3, 4), (4, 5)), ((4,), (4,)), ((2, 3, 4), (4, 2)), ((2, 1, 3, 4), (5, 4, 2)), ((3,), (2, 3, 4)), ((2, 3), (3,)), ((0, 3), (3, 2)),
     ((2, 0), (0, 3))]] + [(slanted(normal(3, 4)), slanted(normal(4, 2)))], np.matmul, 3)
+op("linear", linalg.linear, [(normal(*a), normal(4, 3, seed=1), normal(4, seed=2)) for a in [
+    (3,), (2, 3), (0, 3), (1, 3), (2, 5, 3)]] + [(slanted(normal(5, 3)), slanted(normal(4, 3, seed=1)), normal(4, seed=2))],
+   lambda x, w, b: x @ w.T + b, 3)
 op("_einsum", lambda *xs, subscripts: linalg.einsum(subscripts, *xs), [
     (normal(2, 3), normal(3, 4, seed=1), {"subscripts": "ij,jk->ik"}), (normal(3, 2), {"subscripts": "ij->j"}),
     (normal(2, 3, 4), {"subscripts": "abc->ca"}), (normal(2, 3), normal(2, 4, seed=1), normal(3, 4, seed=2), {"subscripts": "ab,ac,bc->a"}),
@@ -569,6 +572,6 @@ functional("pixel_unshuffle", [(normal(2, 2, 6, 4), {"downscale_factor": 2})], l
 functional("pad", [(normal(2, 3), {"pad": (1, 2)}), (normal(2, 2, 3, 4), {"pad": (1, 0, 2, 1), "mode": "reflect"}), (normal(1, 2, 3, 3), {"pad": (1, 1, 0, 2), "mode": "replicate"}),
                    (normal(1, 1, 3, 4), {"pad": (2, 1, 1, 1), "mode": "circular"}), (normal(3, 4), {"pad": (-1, 1, 0, -1)})], None, 3)
 
-# move changes the device, spread_windows needs the indices of a pooling, one_hot_targets is a helper of the losses: tests/test_device.py,
+# move changes the device, spread_windows needs the indices of a pooling: tests/test_device.py,
 # tests/kernels/test_pool_kernels.py and the entries of cross_entropy check them.
-ELSEWHERE = {"move", "spread_windows", "F.one_hot_targets"}
+ELSEWHERE = {"move", "spread_windows"}

@@ -6,6 +6,7 @@ from .collate import default_collate
 from .dataset import ConcatDataset, Dataset, Subset, TensorDataset, random_split
 from .digits import Digits
 from .glyphs import Glyphs
+from .image_files import read_image
 from .images import ImageDataset
 from .loader import DataLoader
 from .mnist import KMNIST, MNIST, FashionMNIST
@@ -18,5 +19,5 @@ from .toys import __all__ as _toys
 __all__ = [
     "transforms", "default_collate", "ConcatDataset", "Dataset", "Subset", "TensorDataset", "random_split", "DataLoader",
     "BatchSampler", "DistributedSampler", "RandomSampler", "Sampler", "SequentialSampler", "ImageDataset", "Digits", "Glyphs",
-    "Shapes", *_toys, "MNIST", "FashionMNIST", "KMNIST", "CIFAR10", "CIFAR100", "SVHN",
+    "Shapes", *_toys, "MNIST", "FashionMNIST", "KMNIST", "CIFAR10", "CIFAR100", "SVHN", "read_image",
 ]

@@ -5,7 +5,8 @@ from contextlib import suppress
 import numpy as np
 
 from ..errors import DataError
-from .download import download_folder, fetch, find_files, write_file
+from ..files import write_file
+from .download import download_folder, fetch, find_files
 from .images import ImageDataset, checked_flag
 from .unpack import read_file, read_tar
 

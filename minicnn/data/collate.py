@@ -20,7 +20,7 @@ def to_tensor(array):
     elif kind in "iu" and (array.dtype != np.uint8 or array.ndim < 2):  # uint8 of one dimension: labels
         array = array.astype(np.int64, copy=False)
     elif kind not in "ub":
-        raise InputError("default_collate", "samples", "numbers or arrays of numbers", f"dtype {array.dtype}")
+        raise InputError("default_collate", "batch", "numbers or arrays of numbers", f"dtype {array.dtype}")
     return Tensor._make(array)  # no copy: the array was made for this batch
 
 
@@ -49,36 +49,36 @@ def _stack(samples):
     shapes = [array.shape for array in arrays]
     for place, shape in enumerate(shapes):
         if shape != shapes[0]:
-            raise InputError("default_collate", "samples", "of one shape",
+            raise InputError("default_collate", "batch", "of one shape",
                              f"{shapes[0]} for the first and {shape} for number {place} of the batch",
                              "Resize or crop them to one size, or pass your own collate_fn")
     return xp_of(*arrays).stack(arrays)
 
 
-def default_collate(samples):
+def default_collate(batch):
     """A batch from a list of samples: numbers and arrays are stacked to (N, ...), containers are collated part by part.
 
     [(image, label), ...] becomes (images, labels), [{"x": ...}, ...] becomes {"x": ...}; tuples stay tuples, and
     strings are left in a list. Floats become float32 and integers int64 tensors (uint8 images stay uint8). As torch's,
     but for these types.
     """
-    if not isinstance(samples, (list, tuple)) or not samples:
-        raise InputError("default_collate", "samples", "a list of one sample or more",
-                         "an empty one" if isinstance(samples, (list, tuple)) else type(samples).__name__)
-    first = samples[0]
-    for place, sample in enumerate(samples):
+    if not isinstance(batch, (list, tuple)) or not batch:
+        raise InputError("default_collate", "batch", "a list of one sample or more",
+                         "an empty one" if isinstance(batch, (list, tuple)) else type(batch).__name__)
+    first = batch[0]
+    for place, sample in enumerate(batch):
         if isinstance(first, (tuple, list, Mapping)) and (type(sample) is not type(first) or len(sample) != len(first)):
             alike = f"alike, each a {type(first).__name__} of length {len(first)}"
-            raise InputError("default_collate", "samples", alike,
+            raise InputError("default_collate", "batch", alike,
                              f"{type(sample).__name__} as number {place} of the batch")
     if isinstance(first, Mapping):
-        return {key: default_collate([sample[key] for sample in samples]) for key in first}
+        return {key: default_collate([sample[key] for sample in batch]) for key in first}
     if isinstance(first, (tuple, list)):
-        return _rebuild(first, [default_collate(list(parts)) for parts in zip(*samples)])
+        return _rebuild(first, [default_collate(list(parts)) for parts in zip(*batch)])
     if isinstance(first, (str, bytes)):
-        return list(samples)
+        return list(batch)
     if isinstance(first, (Tensor, int, float, np.generic)) or is_array(first):
-        return to_tensor(_stack(samples))
+        return to_tensor(_stack(batch))
     hint = "Put transforms.ToImage() first" if hasattr(first, "getbands") else "Pass your own collate_fn"
-    raise InputError("default_collate", "samples", "numbers, arrays, strings, or tuples, lists and dicts of these",
+    raise InputError("default_collate", "batch", "numbers, arrays, strings, or tuples, lists and dicts of these",
                      type(first).__name__, hint)

@@ -7,15 +7,17 @@ same bytes.
 
 import hashlib
 import os
+import socket
 import sys
+import threading
 import time
 from contextlib import suppress
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 
 from ..errors import DataError, InputError
+from ..files import Replacement, remove_stale
 
-__all__ = ["fetch", "data_folders", "download_folder", "find_files", "write_file"]
+__all__ = ["fetch", "data_folders", "download_folder", "find_files"]
 
 TIMEOUT = 30  # seconds that a mirror may take to connect, or to send its next bytes
 SLOWEST = 2000  # bytes a second; a mirror that falls TIMEOUT behind this pace is given up
@@ -39,7 +41,7 @@ def fetch(name, mirrors, folder, size, known_hash):
     if os.path.isfile(path) and _hash_of(path, known_hash) == known_hash.lower():
         return path
     own = os.environ.get("MINICNN_MIRROR")
-    tried = []
+    tried = [f"  (the file that lies there has another checksum than {known_hash})"] if os.path.isfile(path) else []
     for mirror in [f"{own.rstrip('/')}/{path.parent.name}/{name}", *mirrors] if own else mirrors:
         try:
             return _fetch_from(mirror, path, size, known_hash)
@@ -54,8 +56,8 @@ class _Bad(Exception):
 
 def _fetch_from(mirror, path, size, known_hash):
     """The file from one mirror, renamed to `path` when it is whole."""
-    _remove_stale(path)
-    with _Temporary(path) as file:
+    remove_stale(path.parent, path.name, STALE)
+    with Replacement(path) as file:
         found = _transfer(mirror, file, path.name, size, known_hash.split(":")[0])
         if found != known_hash.lower():
             raise _Bad(f"another file than the one asked for: {found}, not {known_hash}")
@@ -63,64 +65,10 @@ def _fetch_from(mirror, path, size, known_hash):
     return path
 
 
-class _Temporary:
-    """A new file beside `path` to write to; `commit` renames it to `path`, and leaving without that removes it."""
-
-    def __init__(self, path):
-        self.path = path
-
-    def __enter__(self):
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            self.file = NamedTemporaryFile(dir=self.path.parent, prefix=f".{self.path.name}.", suffix=".part", delete=False)
-        except OSError as error:
-            raise DataError(f"{self.path}: cannot write there: {error}") from error
-        return self
-
-    def write(self, data):
-        try:
-            self.file.write(data)
-        except OSError as error:
-            raise DataError(f"{self.path}: cannot write the file: {error}") from error
-
-    def commit(self):
-        """Write through to the disk, then rename."""
-        try:
-            self.file.flush()
-            os.fsync(self.file.fileno())
-            self.file.close()
-            os.chmod(self.file.name, 0o644)  # a temporary file is its owner's alone, a data set is everybody's
-            os.replace(self.file.name, self.path)
-        except OSError as error:
-            raise DataError(f"{self.path}: cannot write the file: {error}") from error
-
-    def __exit__(self, *_):
-        with suppress(OSError):
-            self.file.close()
-        with suppress(FileNotFoundError):
-            os.remove(self.file.name)
-
-
-def write_file(path, data):
-    """Write `data` to `path` all at once: whoever looks sees the old file or the whole new one."""
-    with _Temporary(Path(path)) as file:
-        file.write(data)
-        file.commit()
-
-
-def _remove_stale(path):
-    """Remove partial files that killed processes left behind."""
-    for part in path.parent.glob(f".{path.name}.*.part"):
-        with suppress(OSError):  # another process may be quicker
-            if time.time() - part.stat().st_mtime > STALE:
-                part.unlink()
-
-
 def _transfer(mirror, file, name, size, algorithm):
     """Copy what the mirror sends to `file`; returns its hash. pooch and requests cannot do this: they wait for a whole
     block without looking at the clock, and take as many bytes as come."""
     import http.client
-    import urllib.request
 
     from tqdm import tqdm
 
@@ -128,8 +76,7 @@ def _transfer(mirror, file, name, size, algorithm):
         raise _Bad("not an address of http or https")
     digest, received, start = hashlib.new(algorithm, usedforsecurity=False), 0, time.monotonic()
     try:
-        request = urllib.request.Request(mirror, headers={"User-Agent": "minicnn", "Accept-Encoding": "identity"})
-        with urllib.request.urlopen(request, timeout=TIMEOUT) as response:
+        with _answer(mirror) as response:
             declared = response.headers.get("Content-Length", "")
             declared = int(declared) if declared.isdecimal() else None
             if declared is not None and declared > size:
@@ -154,6 +101,54 @@ def _transfer(mirror, file, name, size, algorithm):
     if declared is not None and received < declared:
         raise _Bad(f"the connection ended after {received:,} of {declared:,} bytes")
     return f"{algorithm}:{digest.hexdigest()}"
+
+
+def _answer(mirror):
+    """The open response of a mirror. A timeout of urllib counts anew from each byte, so that a mirror which drips its
+    headers would hold us for days: here a timer hangs up."""
+    import http.client
+    import urllib.request
+
+    def timed(make):
+        def connect(host, **options):
+            connection = make(host, **options)
+            plain = connection.getresponse
+
+            def getresponse():
+                late = threading.Event()
+                timer = threading.Timer(TIMEOUT, _hang_up, [connection, late])
+                timer.start()
+                try:
+                    response = plain()
+                except (OSError, http.client.HTTPException):
+                    if not late.is_set():
+                        raise
+                finally:
+                    timer.cancel()
+                if late.is_set():
+                    raise TimeoutError("timed out before all headers came")
+                return response
+
+            connection.getresponse = getresponse
+            return connection
+        return connect
+
+    class Http(urllib.request.HTTPHandler):
+        def http_open(self, request):
+            return self.do_open(timed(http.client.HTTPConnection), request)
+
+    class Https(urllib.request.HTTPSHandler):
+        def https_open(self, request):
+            return self.do_open(timed(http.client.HTTPSConnection), request)
+
+    request = urllib.request.Request(mirror, headers={"User-Agent": "minicnn", "Accept-Encoding": "identity"})
+    return urllib.request.build_opener(Http, Https).open(request, timeout=TIMEOUT)
+
+
+def _hang_up(connection, late):
+    late.set()
+    with suppress(OSError, AttributeError):  # it may have ended by itself
+        connection.sock.shutdown(socket.SHUT_RDWR)
 
 
 def _announce(name, mirror, size):

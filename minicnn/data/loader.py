@@ -53,7 +53,7 @@ class DataLoader:
     """
 
     def __init__(self, dataset, batch_size=1, shuffle=None, sampler=None, batch_sampler=None, num_workers=0,
-                 collate_fn=None, drop_last=False, generator=None, prefetch_factor=2, device=None):
+                 collate_fn=None, *, drop_last=False, generator=None, prefetch_factor=2, device=None):
         self.dataset = checked_dataset("DataLoader", dataset)
         if len(dataset) == 0:
             raise InputError("DataLoader", "dataset", "at least one sample long", "an empty data set",

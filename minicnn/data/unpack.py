@@ -7,6 +7,7 @@ import zlib
 from contextlib import contextmanager
 from pathlib import PurePosixPath
 
+from .. import files
 from ..errors import DataError
 
 __all__ = ["opened", "read_exactly", "read_file", "read_tar"]
@@ -23,7 +24,7 @@ def opened(path):
     What goes wrong inside the block while it reads is a DataError with the path.
     """
     try:
-        with open(path, "rb") as raw:
+        with files.opened(path) as raw:
             packed = raw.read(2) == b"\x1f\x8b"
             raw.seek(0)
             with gzip.GzipFile(fileobj=raw) if packed else raw as file:
@@ -76,6 +77,7 @@ def read_tar(path, sizes):
                         assert content is not None  # it is a regular file
                         yield member.name, read_exactly(content, member.size, path)
                         del left[member.name]
+            guarded.drain()
         except (tarfile.TarError, ValueError, OverflowError) as error:
             raise DataError(f"{path}: cannot read the archive: {error}") from error
     if left:
@@ -111,6 +113,11 @@ class _Guarded(io.RawIOBase):
             raise DataError(f"{self.path}: refused: the archive has a header of {size:,} bytes")
         self._check(self.file.tell() + size)
         return self.file.read(size)
+
+    def drain(self):
+        """Read what comes after the last member: gzip compares its checksum only at the very end."""
+        while self.file.read(BLOCK):
+            self._check(self.file.tell())
 
     def readable(self):
         return True

@@ -1,6 +1,7 @@
 """Looking into a model: sizes, costs, pictures."""
 
 from . import plots
+from .receptive import receptive_field, windows
 from .summary import Row, Summary, count_macs, count_parameters, summary
 
-__all__ = ["Row", "Summary", "count_macs", "count_parameters", "plots", "summary"]
+__all__ = ["Row", "Summary", "count_macs", "count_parameters", "plots", "receptive_field", "summary", "windows"]

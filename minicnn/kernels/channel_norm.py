@@ -7,17 +7,22 @@ row of about 2,048 numbers and X is read in rows of that length; and everything 
 block is in cache.
 """
 
+import functools
+
 import numpy as np
 
 from .buffers import empty_nhwc
 from .conv_chunks import channels_last, scratch
 from .threads import parallel_for
+from .twins import twinned
 
-__all__ = ["moments", "scale_shift", "shift", "backward"]
+__all__ = ["moments", "normalize", "scale_shift", "shift", "normalize_gradient", "backward", "running_average"]
 
+SMALL = 1 << 15  # numbers that are not worth cutting
 ROW, BLOCK_BYTES = 2048, 1 << 19  # smaller blocks lie better in cache, but threads then wait for the interpreter more often
 
 
+@functools.lru_cache(maxsize=1024)
 def _repeats(pixels, c):
     """How many pixels make a long row: the largest power of two that divides the pixels and keeps within ROW numbers."""
     r = 1
@@ -41,6 +46,8 @@ def _rows(x):
 
 def _long(v, r, dtype):
     """The numbers v, one per channel, repeated to a long row."""
+    if r == 1:
+        return v.astype(dtype, copy=False)
     row = np.empty((r, v.size), dtype)
     row[...] = v
     return row.reshape(-1)
@@ -62,10 +69,11 @@ def _summed(rows, work, count, dtype):
                 total += value
         parts[start] = totals
 
-    parallel_for(rows.shape[0], part, None if rows.size > 1 << 15 else 1)
+    parallel_for(rows.shape[0], part, None if rows.size > SMALL else 1)
     return [sum(parts[start][k] for start in sorted(parts)) for k in range(count)]
 
 
+@twinned
 def moments(x):
     """(mean, biased variance) per channel of x (n, c, h, w), in float64.
 
@@ -89,9 +97,28 @@ def moments(x):
     return pivot.astype(np.float64) + first, np.maximum(second - first * first, 0.0)
 
 
+def _vector(v, c):
+    """A number, or an array of c numbers in any shape, as a vector of c float64 numbers."""
+    return np.broadcast_to(np.asarray(v, np.float64).reshape(-1), (c,))
+
+
+@twinned
+def normalize(x, mean, variance, weight, bias, *, eps, relu=False):
+    """y = (x - mean) / sqrt(variance + eps) weight + bias per channel, then max(y, 0) if asked."""
+    mean, variance, weight, bias = (_vector(v, x.shape[1]) for v in (mean, variance, weight, bias))
+    scale = weight / np.sqrt(variance + eps)
+    return scale_shift(x, scale, bias - mean * scale, relu)
+
+
+@twinned
 def scale_shift(x, scale, shift, relu=False):
     """y = x scale + shift per channel, then max(y, 0) if asked; the result lies channels-last."""
     rows, r = _rows(x)
+    if rows.size <= SMALL and not relu:  # one block, no thread: at batch 1 what stands around the arithmetic counts
+        y = np.multiply(rows, _long(scale, r, x.dtype))
+        y += _long(shift, r, x.dtype)
+        n, c, h, w = x.shape
+        return y.reshape(n, h, w, c).transpose(0, 3, 1, 2)
     a, b = _long(scale, r, x.dtype), _long(shift, r, x.dtype)
     y = empty_nhwc(*x.shape, x.dtype)
     out = y.transpose(0, 2, 3, 1).reshape(rows.shape)
@@ -104,7 +131,7 @@ def scale_shift(x, scale, shift, relu=False):
             if relu:
                 np.maximum(out[i:j], zeros, out=out[i:j])
 
-    parallel_for(rows.shape[0], part, None if rows.size > 1 << 15 else 1)
+    parallel_for(rows.shape[0], part, None if rows.size > SMALL else 1)
     return y
 
 
@@ -118,8 +145,21 @@ def shift(x, v):
         for i, j in _blocks(start, stop, rows.shape[1], rows.itemsize):
             np.add(rows[i:j], b, out=out[i:j])
 
-    parallel_for(rows.shape[0], part, None if rows.size > 1 << 15 else 1)
+    parallel_for(rows.shape[0], part, None if rows.size > SMALL else 1)
     return y
+
+
+@twinned
+def running_average(running, batch, *, momentum, factor):
+    """running = (1 - momentum) running + momentum factor batch, in place."""
+    running[...] = (1 - momentum) * running + momentum * (factor * batch)
+
+
+@twinned
+def normalize_gradient(g, x, mean, variance, weight, *, eps):
+    """(dx, dweight, dbias) for normalize, where mean and variance are x's own."""
+    mean, variance, weight = (_vector(v, x.shape[1]) for v in (mean, variance, weight))
+    return backward(g, x, mean, 1 / np.sqrt(variance + eps), weight)
 
 
 def backward(g, x, mean, root, weight):
@@ -156,5 +196,5 @@ def backward(g, x, mean, root, weight):
             np.multiply(grads[i:j], a, out=out[i:j])
             np.add(out[i:j], block, out=out[i:j])
 
-    parallel_for(rows.shape[0], part, None if rows.size > 1 << 15 else 1)
+    parallel_for(rows.shape[0], part, None if rows.size > SMALL else 1)
     return dx, product, total

@@ -11,6 +11,7 @@ import math
 
 from ..backend import xp_of
 from .im2col import col2im, im2col, output_size
+from .twins import twinned
 
 __all__ = ["conv2d", "conv2d_input", "conv2d_weight"]
 
@@ -37,6 +38,7 @@ def _columns(x, groups, kernel, options):
     return cols.reshape(n, groups, c // groups * kh * kw, oh * ow)
 
 
+@twinned
 def conv2d(x, w, *, stride, padding, dilation, groups):
     """y = T with u left open: for each sample and group, w as a matrix (f/groups, c/groups kh kw) times the columns."""
     n, f = x.shape[0], w.shape[0]
@@ -49,6 +51,7 @@ def conv2d(x, w, *, stride, padding, dilation, groups):
     return y.reshape(n, f, oh, ow)
 
 
+@twinned
 def conv2d_input(u, w, *, input_size, stride, padding, dilation, groups):
     """x = T with x left open: the transposed matrix times u gives columns, which col2im adds back over the image."""
     n, f, oh, ow = u.shape
@@ -62,6 +65,7 @@ def conv2d_input(u, w, *, input_size, stride, padding, dilation, groups):
     return x
 
 
+@twinned
 def conv2d_weight(x, u, *, kernel_size, stride, padding, dilation, groups):
     """w = T with w left open: u as a matrix times the transposed columns, summed over the batch."""
     xp, (f, oh, ow) = xp_of(x, u), u.shape[1:]

@@ -129,7 +129,7 @@ def _correlate(x, matrices, kernel, stride, dilation, before, size, y):
             for g in range(groups):
                 cols = _columns(frame, kernel, stride, dilation, (oh, ow), g * cg, cg)
                 if groups == 1:
-                    np.matmul(cols, matrices[0], out=y[i:j].reshape(-1, f))
+                    np.matmul(cols, matrices[0], out=y[i:j].reshape(len(cols), f))
                 else:
                     y[i:j, :, :, g * fg : (g + 1) * fg] = np.matmul(cols, matrices[g]).reshape(j - i, oh, ow, fg)
 
@@ -138,7 +138,7 @@ def _correlate(x, matrices, kernel, stride, dilation, before, size, y):
 
 def _frame(size, kernel, stride, padding, dilation, out):
     """Height and width that the windows reach over, from `padding` before the image."""
-    return tuple((o - 1) * s + d * (k - 1) + 1 for o, s, d, k in zip(out, stride, dilation, kernel))
+    return tuple([(o - 1) * s + d * (k - 1) + 1 for o, s, d, k in zip(out, stride, dilation, kernel)])
 
 
 def conv2d(x, w, *, stride, padding, dilation, groups):

@@ -6,14 +6,15 @@ Shapes: x (n, c, h, w), cols (n, c, kh, kw, oh, ow). Options are pairs (rows, co
 import numpy as np
 
 from ..backend import xp_of
+from .twins import twinned
 
 __all__ = ["output_size", "pad_image", "place", "im2col", "col2im"]
 
 
 def output_size(size, kernel, stride, padding, dilation):
     """floor((n + 2 p - d (k - 1) - 1) / s) + 1 for each axis: how many windows fit."""
-    return tuple((n + 2 * p - d * (k - 1) - 1) // s + 1
-                 for n, k, s, p, d in zip(size, kernel, stride, padding, dilation))
+    return tuple([(n + 2 * p - d * (k - 1) - 1) // s + 1
+                  for n, k, s, p, d in zip(size, kernel, stride, padding, dilation)])
 
 
 def pad_image(x, padding, value=0):
@@ -46,11 +47,13 @@ def patches(x, kernel, stride, dilation):
     )
 
 
+@twinned
 def im2col(x, *, kernel, stride, padding, dilation):
     """cols[n,c,a,b,i,j] = x[n, c, s i + d a - p, s j + d b - p], zeros outside the image."""
     return xp_of(x).ascontiguousarray(patches(pad_image(x, padding), kernel, stride, dilation))
 
 
+@twinned
 def col2im(cols, *, size, stride, padding, dilation):
     """x[n,c,y,x] = the sum of all entries of cols that im2col would have read there.
 

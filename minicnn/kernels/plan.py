@@ -5,6 +5,7 @@ All algorithms compute the same trilinear form (see conv.py) and are checked aga
 
 import contextlib
 import contextvars
+import functools
 
 import numpy as np
 
@@ -38,12 +39,17 @@ def force(name):
 
 def plan(x_shape, w_shape, *, stride=(1, 1), padding=(0, 0), dilation=(1, 1), groups=1, dtype=np.float32, xp=np):
     """(name, reason) of the algorithm for input x_shape (n, c, h, w) and weight w_shape (f, c/groups, kh, kw)."""
+    return _chosen(tuple(x_shape), tuple(w_shape), stride, padding, dilation, groups, np.dtype(dtype), xp, _forced.get())
+
+
+@functools.lru_cache(maxsize=4096)  # a network asks the same few questions at every step
+def _chosen(x_shape, w_shape, stride, padding, dilation, groups, dtype, xp, forced):
     def fits(name):
         applies = getattr(_MODULES[name], "applies", None)
-        return applies is None or applies(tuple(w_shape), stride, dilation, groups, dtype)
+        return applies is None or applies(w_shape, stride, dilation, groups, dtype)
 
-    if _forced.get() is not None and fits(_forced.get()):
-        return _forced.get(), "forced"
+    if forced is not None and fits(forced):
+        return forced, "forced"
     if fits("depthwise"):
         return "depthwise", "one filter a channel: shifted multiply-adds, no product"
     if xp is not np:

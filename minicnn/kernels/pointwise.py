@@ -5,13 +5,17 @@ and no scalar stands beside an array where NumPy has no vector code for that (`m
 Arrays are read as one long vector in the order in which they lie in memory, so channels-last images cost nothing extra.
 """
 
+import functools
+
 import numpy as np
 
 from ..backend import xp_of
+from . import pointwise_cuda
 from .buffers import empty_like, is_channels_last
 from .threads import SMALL, parallel_for
+from .twins import on_cuda
 
-__all__ = ["large", "in_chunks", "mapped", "binary", "relu", "gate"]
+__all__ = ["large", "in_chunks", "mapped", "filled", "binary", "keeping_layout", "relu", "gate"]
 
 CHUNK = 1 << 17  # numbers; a call on so many takes long enough to be worth a thread's switching
 ROW = 1 << 11
@@ -29,14 +33,19 @@ def large(x):
     return type(x) is np.ndarray and x.size >= SMALL
 
 
-def _vectors(*arrays):
+def _vectors(*arrays, least=None):
     """All arrays as vectors of one order, if they are large float arrays of one shape, dtype and layout; else None."""
-    first = arrays[0]
+    first, least = arrays[0], SMALL if least is None else least
     for a in arrays:
-        if not large(a) or a.shape != first.shape or a.strides != first.strides or a.dtype != first.dtype or a.dtype.kind != "f":
+        if type(a) is not np.ndarray or a.size < least or a.shape != first.shape or a.strides != first.strides or a.dtype != first.dtype or a.dtype.kind != "f":
             return None
     vectors = [flat(a) for a in arrays]
     return None if vectors[0] is None else vectors
+
+
+def _fusible(*arrays):
+    """True for arrays of one shape on a GPU that one kernel can read."""
+    return type(arrays[0]) is not np.ndarray and on_cuda(*arrays) and all(a.shape == arrays[0].shape for a in arrays)
 
 
 def _each_chunk(size, work):
@@ -50,8 +59,15 @@ def _each_chunk(size, work):
     parallel_for(rows, part)
 
 
-def in_chunks(work, *arrays):
-    """work(*arrays), which updates arrays of one shape in place entry by entry: a chunk of each at a time if they are large."""
+def in_chunks(work, *arrays, fused=None):
+    """work(*arrays), which updates arrays of one shape in place entry by entry: a chunk of each at a time if they are large.
+
+    fused: the name and the numbers of the kernel of cuda/pointwise.cu that does the same on a GPU in one launch.
+    """
+    if fused is not None and type(arrays[0]) is not np.ndarray and on_cuda(*arrays):
+        name, *numbers = fused
+        if pointwise_cuda.in_place(name, arrays, numbers):
+            return
     vectors = _vectors(*arrays)
     if vectors is None:
         work(*arrays)
@@ -59,9 +75,14 @@ def in_chunks(work, *arrays):
     _each_chunk(vectors[0].size, lambda i, j: work(*[v[i:j] for v in vectors]))
 
 
-def mapped(function, *arrays):
+def mapped(function, *arrays, fused=None):
     """function(*arrays), which works entry by entry: if they are large, a quarter of a chunk at a time, so that all that
-    `function` computes on the way stays in cache."""
+    `function` computes on the way stays in cache.
+
+    fused: the name of the kernel of cuda/pointwise.cu that computes the same on a GPU in one pass.
+    """
+    if fused is not None and _fusible(*arrays):
+        return pointwise_cuda.mapped(fused, *arrays)
     vectors = _vectors(*arrays)
     if vectors is None:
         return function(*arrays)
@@ -78,6 +99,29 @@ def mapped(function, *arrays):
     return y
 
 
+def filled(work, *arrays):
+    """A new array y that work(y, *arrays) fills entry by entry, for arrays on the host of one shape and dtype: vectors, a
+    quarter of a chunk at a time."""
+    vectors = _vectors(*arrays)
+    if vectors is None:
+        arrays = [np.ascontiguousarray(a) for a in arrays]
+        vectors = [a.reshape(-1) for a in arrays]
+    y = empty_like(arrays[0])
+    out = flat(y)
+
+    def part(i, j):
+        step = max(1, CHUNK // 4)
+        for a in range(i, j, step):
+            b = min(a + step, j)
+            work(out[a:b], *[v[a:b] for v in vectors])
+
+    if large(y):
+        _each_chunk(out.size, part)
+    else:
+        part(0, out.size)
+    return y
+
+
 def binary(ufunc, u, v):
     """ufunc(u, v) for two arrays on the host: the fast way if they are large and alike, NumPy's otherwise."""
     vectors = _vectors(u, v)
@@ -90,6 +134,20 @@ def binary(ufunc, u, v):
     return y
 
 
+def keeping_layout(operation, u, v):
+    """operation(u, v), channels last in memory on a GPU if both are: CuPy's own results are always channels first."""
+    images = on_cuda(u, v) and getattr(u, "ndim", 0) == 4 and u.shape == getattr(v, "shape", ())
+    if images and is_channels_last(u) and is_channels_last(v):
+        return operation(u.transpose(0, 2, 3, 1), v.transpose(0, 2, 3, 1)).transpose(0, 3, 1, 2)
+    return operation(u, v)
+
+
+@functools.lru_cache(maxsize=16)
+def _zeros(n, dtype):
+    """n zeros that nobody writes into."""
+    return np.zeros(n, dtype)
+
+
 def _against_zeros(ufunc, x, zeros, out):
     """out = ufunc(x, 0) for vectors, with rows of zeros in place of the number 0."""
     whole = x.size // ROW * ROW
@@ -100,21 +158,28 @@ def _against_zeros(ufunc, x, zeros, out):
 
 def relu(x):
     """max(x, 0)."""
-    vectors = _vectors(x)
+    if _fusible(x):
+        return pointwise_cuda.mapped("relu", x)
+    vectors = _vectors(x, least=ROW)
     if vectors is None:
         return xp_of(x).maximum(x, x.dtype.type(0))
-    y, zeros = empty_like(x), np.zeros(ROW, x.dtype)
+    y, zeros = empty_like(x), _zeros(ROW, x.dtype)
     out = flat(y)
+    if x.size < SMALL:
+        _against_zeros(np.maximum, vectors[0], zeros, out)
+        return y
     _each_chunk(x.size, lambda i, j: _against_zeros(np.maximum, vectors[0][i:j], zeros, out[i:j]))
     return y
 
 
 def gate(g, y):
     """g where y > 0, zero elsewhere: what passes back through max(x, 0) with result y."""
+    if _fusible(g, y):
+        return pointwise_cuda.mapped("gate", g, y)
     vectors = _vectors(g, y)
     if vectors is None:
         return g * (y > 0)
-    result, zeros = empty_like(g), np.zeros(ROW, y.dtype)
+    result, zeros = empty_like(g), _zeros(ROW, y.dtype)
     out, (a, b) = flat(result), vectors
 
     def work(i, j):

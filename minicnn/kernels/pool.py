@@ -5,14 +5,17 @@ lie in memory as their inputs do (channels first or channels last). On the CPU a
 what the passes share stays in cache, and threads share the batch. Options are pairs (rows, columns); x (n, c, h, w).
 """
 
+import functools
+
 import numpy as np
 
 from ..backend import on_host, xp_of
 from .buffers import empty, empty_nhwc, is_channels_last
 from .im2col import output_size, place
 from .threads import over_batch
+from .twins import twinned
 
-__all__ = ["pooled_size", "max_pool2d", "pick", "spread", "spread_windows", "avg_pool2d", "avg_pool2d_adjoint",
+__all__ = ["pooled_size", "max_pool2d", "max_pool2d_values", "pick", "spread", "spread_windows", "avg_pool2d", "avg_pool2d_adjoint",
            "window_counts", "adaptive_windows"]
 
 def pooled_size(size, kernel, stride, padding, dilation, ceil_mode):
@@ -64,6 +67,7 @@ def _apart(kernel, stride, dilation):
 
 # ----------------------------------------------------------------------------------------------------- maxima
 
+@functools.lru_cache(maxsize=256)  # shared by all calls: nobody writes into them
 def _corner(size, out, stride, padding, xp):
     """(oh, ow): the flat place row * w + column of each window's upper left entry; outside the image it is only a number."""
     row = xp.arange(out[0]) * stride[0] - padding[0]
@@ -76,6 +80,7 @@ def _places(size, kernel, dilation):
     return [(a, b, np.int32(a * dilation[0] * size[1] + b * dilation[1])) for a, b in np.ndindex(*kernel)]
 
 
+@functools.lru_cache(maxsize=256)
 def _first_inside(size, out, stride, padding, dilation, xp):
     """(oh, ow): from the corner, how much further in flat places each window's first entry inside the image is.
 
@@ -88,6 +93,7 @@ def _first_inside(size, out, stride, padding, dilation, xp):
     return steps[0][:, None] * size[1] + steps[1][None, :]
 
 
+@twinned
 def max_pool2d(x, *, kernel, stride, padding, dilation, ceil_mode):
     """(y, index): the largest entry of each window, and its flat place in h * w as int64.
 
@@ -121,6 +127,27 @@ def max_pool2d(x, *, kernel, stride, padding, dilation, ceil_mode):
     return y, index
 
 
+def max_pool2d_values(x, *, kernel, stride, padding, dilation, ceil_mode):
+    """The largest entries alone, for when no gradient will ask where they stood: rows first, then columns."""
+    if not on_host(x):
+        return max_pool2d(x, kernel=kernel, stride=stride, padding=padding, dilation=dilation, ceil_mode=ceil_mode)[0]
+    out = pooled_size(x.shape[2:], kernel, stride, padding, dilation, ceil_mode)
+    reach = _reach(x.shape[2:], out, kernel, stride, padding, dilation)
+    y = _beside(x, out)
+
+    def work(part):
+        frame, top = _framed(x[part], reach, padding, -np.inf), y[part]
+        rows = frame[:, :, _every(0, out[0], stride[0])]
+        for a in range(1, kernel[0]):
+            rows = np.maximum(rows, frame[:, :, _every(a * dilation[0], out[0], stride[0])])
+        top[...] = rows[..., _every(0, out[1], stride[1])]
+        for b in range(1, kernel[1]):
+            np.maximum(top, rows[..., _every(b * dilation[1], out[1], stride[1])], out=top)
+
+    over_batch(x, work)
+    return y
+
+
 def pick(x, index):
     """y[n,c,i,j] = x[n,c] at the flat place index[n,c,i,j]."""
     n, c = x.shape[:2]
@@ -141,6 +168,7 @@ def spread(u, index, size):
     return out.reshape(n, c, *size)
 
 
+@twinned
 def spread_windows(u, index, *, size, kernel, stride, padding, dilation):
     """spread(u, index, size) for an index that max_pool2d made with these options: faster, and always in the same order.
 
@@ -189,6 +217,7 @@ def window_counts(size, *, kernel, stride, padding, ceil_mode, count_include_pad
     return counts[0][:, None] * counts[1][None, :]
 
 
+@twinned
 def avg_pool2d(x, *, kernel, stride, padding, ceil_mode):
     """The sum of each window, zeros outside the image: rows first, then columns. Dividing by the counts is the caller's."""
     out = pooled_size(x.shape[2:], kernel, stride, padding, (1, 1), ceil_mode)
@@ -209,6 +238,7 @@ def avg_pool2d(x, *, kernel, stride, padding, ceil_mode):
     return y
 
 
+@twinned
 def avg_pool2d_adjoint(u, *, size, kernel, stride, padding, ceil_mode):
     """u added to every entry of its window, columns first, then rows: the adjoint of the window sums."""
     out = tuple(u.shape[2:])

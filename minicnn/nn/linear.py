@@ -3,6 +3,7 @@
 import math
 
 from ..create import empty
+from ..errors import InputError
 from ..tensor import Tensor
 from . import functional as F
 from . import init
@@ -67,17 +68,24 @@ class Bilinear(Module):
 
 
 class Embedding(Module):
-    """Rows of a table (num_embeddings, embedding_dim), drawn from N(0, 1), picked by integers."""
+    """Rows of a table (num_embeddings, embedding_dim), drawn from N(0, 1), picked by integers.
 
-    def __init__(self, num_embeddings, embedding_dim):
+    The row of number padding_idx starts at 0 and gets no gradient.
+    """
+
+    def __init__(self, num_embeddings, embedding_dim, padding_idx=None):
         super().__init__()
         positive("Embedding", num_embeddings=num_embeddings, embedding_dim=embedding_dim)
-        self.num_embeddings, self.embedding_dim = num_embeddings, embedding_dim
+        if padding_idx is not None and not -num_embeddings <= padding_idx < num_embeddings:
+            raise InputError("Embedding", "padding_idx", f"from {-num_embeddings} to {num_embeddings - 1}", padding_idx)
+        self.num_embeddings, self.embedding_dim, self.padding_idx = num_embeddings, embedding_dim, padding_idx
         self.weight = Parameter(empty(num_embeddings, embedding_dim))
         init.normal_(self.weight)
+        if padding_idx is not None:
+            self.weight._data[padding_idx] = 0
 
     def forward(self, input):
-        return F.embedding(input, self.weight)
+        return F.embedding(input, self.weight, self.padding_idx)
 
     def extra_repr(self):
         return f"{self.num_embeddings}, {self.embedding_dim}"

@@ -7,6 +7,7 @@ import numpy as np
 
 from ..autograd import primitive, raw
 from ..errors import InputError
+from ..ops.shape import concatenate
 from ..tensor import Tensor, add_hook
 from .parameter import Parameter
 
@@ -22,8 +23,10 @@ def _mark(x):
 _mark.defvjp(x=lambda g: g)
 
 
-def _tensors(values):
-    return [v for v in values if isinstance(v, Tensor)]
+def _parts(vector, like):
+    """The pieces of a vector in the shapes of the tensors that were laid end to end in it."""
+    sizes = [t.numel() for t in like]
+    return [part.reshape(t.shape) for part, t in zip(vector.split(sizes), like)]
 
 
 class Module:
@@ -58,35 +61,40 @@ class Module:
         return result
 
     def _with_backward_hooks(self, args, kwargs):
-        """forward between two marks: once both gradients are known, the hooks see (module, grad_input, grad_output)."""
-        inputs = [_mark(a) if isinstance(a, Tensor) and a.requires_grad else a for a in args]
+        """forward between two places that hooks watch; once both gradients are known, (module, grad_input, grad_output).
+
+        All inputs that need a gradient go through one vector, so that their gradients are known at one moment.
+        """
+        inputs, grad_output = list(args), []
+        watched = [i for i, a in enumerate(args) if isinstance(a, Tensor) and a.requires_grad]
+        vector = concatenate(*[args[i].reshape(-1) for i in watched]) if watched else None
+        if vector is not None:
+            for i, part in zip(watched, _parts(vector, [args[i] for i in watched])):
+                inputs[i] = part
         result = self.forward(*inputs, **kwargs)
         outputs = result if isinstance(result, tuple) else (result,)
         marked = tuple(_mark(y) if isinstance(y, Tensor) and y.requires_grad else y for y in outputs)
-        grad_output = [None] * len(marked)
-        watched = [x for x in inputs if isinstance(x, Tensor) and x.requires_grad and x is not None]
+        grad_output += [None] * len(marked)
 
         def outgoing(i):
             def keep(g):
                 grad_output[i] = g
-                if not watched:
+                if vector is None:
                     self._call_backward_hooks((None,) * len(inputs), tuple(grad_output))
             return keep
 
-        def incoming(i):
-            def call(g):
-                grads = [None] * len(inputs)
-                grads[i] = g
-                answer = self._call_backward_hooks(tuple(grads), tuple(grad_output))
-                return None if answer is None else answer[i]
-            return call
+        def incoming(g):
+            grads = [None] * len(inputs)
+            for i, part in zip(watched, _parts(g, [args[i] for i in watched])):
+                grads[i] = part
+            answer = self._call_backward_hooks(tuple(grads), tuple(grad_output))
+            return None if answer is None else concatenate(*[answer[i].reshape(-1) for i in watched])
 
         for i, y in enumerate(marked):
             if isinstance(y, Tensor) and y.requires_grad:
                 y.register_hook(outgoing(i))
-        for i, x in enumerate(inputs):
-            if isinstance(x, Tensor) and x.requires_grad:
-                x.register_hook(incoming(i))
+        if vector is not None:
+            vector.register_hook(incoming)
         return marked if isinstance(result, tuple) else marked[0]
 
     def _call_backward_hooks(self, grad_input, grad_output):
@@ -125,9 +133,10 @@ class Module:
             raise InputError(type(self).__name__, name, f"{what} or None", type(value).__name__)
 
     def __getattr__(self, name):
-        for kind in ("_parameters", "_buffers", "_modules"):
-            if name in self.__dict__.get(kind, ()):
-                return self.__dict__[kind][name]
+        state = self.__dict__
+        for kind in ("_parameters", "_modules", "_buffers"):
+            if kind in state and name in state[kind]:
+                return state[kind][name]
         raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
 
     def __delattr__(self, name):
@@ -364,9 +373,9 @@ class Module:
         return add_hook(self._forward_pre_hooks, hook)
 
     def register_full_backward_hook(self, hook):
-        """hook(module, grad_input, grad_output) in backward; a tuple it returns replaces grad_input.
+        """hook(module, grad_input, grad_output) once per backward; a tuple it returns replaces grad_input.
 
-        With several inputs that need a gradient it is called once for each, the others None.
+        grad_input and grad_output are tuples over the positional inputs and the outputs, None where no gradient goes.
         """
         return add_hook(self._backward_hooks, hook)
 

@@ -11,6 +11,7 @@ from ..errors import InputError
 from . import elementwise as E
 from . import reduce as R
 from . import shape as S
+from .checks import NUMBER, checked, describe, ints
 
 __all__ = [
     "reshape", "flatten", "permute", "transpose", "unsqueeze", "squeeze", "expand", "repeat", "flip", "roll", "cat",
@@ -27,9 +28,10 @@ def _axis(function, dim, ndim, name="dim"):
     return int(dim) % top
 
 
+@checked
 def reshape(x, shape):
     """The same entries in another shape; at most one length may be -1."""
-    shape = tuple(int(n) for n in shape)
+    shape = ints("reshape", "shape", shape)
     known = math.prod(n for n in shape if n != -1)
     size = math.prod(x.shape)
     if shape.count(-1) > 1 or builtins.min(shape, default=0) < -1 or (
@@ -39,6 +41,7 @@ def reshape(x, shape):
     return S.reshape(x, shape=shape)
 
 
+@checked
 def flatten(x, start_dim=0, end_dim=-1):
     """Axes start_dim to end_dim (inclusive) as one."""
     n = len(x.shape)
@@ -48,14 +51,16 @@ def flatten(x, start_dim=0, end_dim=-1):
     return S.reshape(x, shape=(*x.shape[:first], math.prod(x.shape[first : last + 1]), *x.shape[last + 1 :]))
 
 
+@checked
 def permute(x, dims):
     """Axes in a new order."""
-    axes = tuple(_axis("permute", d, len(x.shape), "dims") for d in dims)
+    axes = tuple(_axis("permute", d, len(x.shape), "dims") for d in ints("permute", "dims", dims))
     if sorted(axes) != list(range(len(x.shape))):
         raise InputError("permute", "dims", f"each of the {len(x.shape)} axes once", tuple(dims))
     return S.transpose(x, axes=axes)
 
 
+@checked
 def transpose(x, dim0, dim1):
     """Two axes exchanged."""
     n = len(x.shape)
@@ -66,23 +71,26 @@ def transpose(x, dim0, dim1):
     return S.transpose(x, axes=tuple(order))
 
 
+@checked
 def unsqueeze(x, dim):
     """A new axis of length 1 at `dim`."""
     a = _axis("unsqueeze", dim, len(x.shape) + 1)
     return S.reshape(x, shape=(*x.shape[:a], 1, *x.shape[a:]))
 
 
+@checked
 def squeeze(x, dim=None):
     """Without the axes of length 1: all of them, or the named ones (others stay)."""
     n = len(x.shape)
-    dims = range(n) if dim is None else [dim] if isinstance(dim, int) else dim
+    dims = range(n) if dim is None else [dim] if isinstance(dim, int) else ints("squeeze", "dim", dim)
     drop = {_axis("squeeze", d, n) for d in dims if n}
     return S.reshape(x, shape=tuple(m for i, m in enumerate(x.shape) if i not in drop or m != 1))
 
 
+@checked
 def expand(x, shape):
     """x stretched along axes of length 1 and new leading axes; -1 keeps a length."""
-    shape = tuple(shape)
+    shape = ints("expand", "shape", shape)
     extra = len(shape) - len(x.shape)
     if extra < 0:
         raise InputError("expand", "shape", f"at least {len(x.shape)} lengths", shape)
@@ -92,9 +100,10 @@ def expand(x, shape):
     return broadcast_to(x, shape=full)
 
 
+@checked
 def repeat(x, sizes):
     """sizes[i] copies of x side by side along axis i; new axes come in front."""
-    sizes = tuple(int(n) for n in sizes)
+    sizes = ints("repeat", "sizes", sizes)
     if len(sizes) < len(x.shape) or builtins.min(sizes, default=0) < 0:
         raise InputError("repeat", "sizes", f"at least {len(x.shape)} numbers >= 0", sizes)
     shape = (1,) * (len(sizes) - len(x.shape)) + tuple(x.shape)
@@ -103,18 +112,22 @@ def repeat(x, sizes):
     return S.reshape(wide, shape=tuple(r * n for r, n in zip(sizes, shape)))
 
 
+@checked
 def flip(x, dims):
     """Entries in reverse order along the axes."""
-    dims = (dims,) if isinstance(dims, int) else dims
+    dims = (dims,) if isinstance(dims, int) else ints("flip", "dims", dims)
     return S.flip(x, axis=tuple(_axis("flip", d, len(x.shape), "dims") for d in dims))
 
 
+@checked
 def roll(x, shifts, dims=None):
     """Entries moved on by `shifts` along `dims`, round the end to the start; without dims, in the flattened tensor."""
     if dims is None:
+        if not isinstance(shifts, int):
+            raise InputError("roll", "shifts", "an int when dims are left out", describe(shifts))
         return S.reshape(S.roll(S.reshape(x, shape=(-1,)), shift=shifts, axis=0), shape=x.shape)
-    pair = (dims,) if isinstance(dims, int) else tuple(dims)
-    steps = (shifts,) if isinstance(shifts, int) else tuple(shifts)
+    pair = (dims,) if isinstance(dims, int) else ints("roll", "dims", dims)
+    steps = (shifts,) if isinstance(shifts, int) else ints("roll", "shifts", shifts)
     if len(pair) != len(steps):
         raise InputError("roll", "shifts", f"one per axis in dims ({len(pair)})", shifts)
     return S.roll(x, shift=steps, axis=tuple(_axis("roll", d, len(x.shape), "dims") for d in pair))
@@ -123,6 +136,9 @@ def roll(x, shifts, dims=None):
 def _sequence(function, tensors):
     if not isinstance(tensors, (list, tuple)) or not tensors:
         raise InputError(function, "tensors", "a non-empty list or tuple of tensors", f"{type(tensors).__name__} {tensors!r}"[:80])
+    for place, t in enumerate(tensors):
+        if not hasattr(t, "shape") or not hasattr(t, "dtype"):
+            raise InputError(function, f"tensors[{place}]", "a Tensor", describe(t))
     return tensors
 
 
@@ -145,6 +161,7 @@ def stack(tensors, dim=0):
     return S.stack(*tensors, axis=_axis("stack", dim, len(shapes[0]) + 1))
 
 
+@checked
 def split(x, split_size, dim=0):
     """Pieces of `split_size` (the last may be smaller), or of the sizes in a list, as views."""
     axis, sizes = _axis("split", dim, len(x.shape)), split_size
@@ -153,12 +170,14 @@ def split(x, split_size, dim=0):
         if split_size < 1:
             raise InputError("split", "split_size", "a positive int or a list of sizes", split_size)
         sizes = [builtins.min(split_size, total - start) for start in range(0, total, split_size)] or [0]
+    sizes = ints("split", "split_size", sizes)
     if sum(sizes) != total or any(n < 0 for n in sizes):
         raise InputError("split", "split_size", f"sizes that add up to {total}", split_size)
     ends = np.cumsum(sizes).tolist()
     return tuple(S.getitem(x, index=(slice(None),) * axis + (slice(e - n, e),)) for n, e in zip(sizes, ends))
 
 
+@checked
 def chunk(x, chunks, dim=0):
     """At most `chunks` pieces of equal size (the last may be smaller)."""
     if not isinstance(chunks, int) or chunks < 1:
@@ -167,6 +186,7 @@ def chunk(x, chunks, dim=0):
     return split(x, builtins.max(1, -(-total // chunks)), dim)
 
 
+@checked
 def unbind(x, dim=0):
     """The slices along an axis, which disappears."""
     axis = _axis("unbind", dim, len(x.shape))
@@ -183,6 +203,7 @@ def _integers(function, index, bound):
     return array.copy()
 
 
+@checked
 def gather(x, dim, index):
     """out[i][j] = x[index[i][j]][j] for dim 0, and so on for other axes."""
     axis = _axis("gather", dim, len(x.shape))
@@ -193,12 +214,14 @@ def gather(x, dim, index):
     return S.gather(x, index=index, axis=axis)
 
 
+@checked
 def index_select(x, dim, index):
     """The slices of x along an axis that a vector of integers names."""
     axis = _axis("index_select", dim, len(x.shape))
     return S.take(x, index=_integers("index_select", index, x.shape[axis]), axis=axis)
 
 
+@checked
 def sort(x, dim=-1, descending=False):
     """(values, indices) in order along an axis; equal entries keep their order. Values are differentiable."""
     axis = _axis("sort", dim, len(x.shape))
@@ -213,6 +236,7 @@ def sort(x, dim=-1, descending=False):
     return S.gather(x, index=order, axis=axis), _like(x, order)
 
 
+@checked
 def topk(x, k, dim=-1, largest=True):
     """(values, indices) of the k largest (or smallest) along an axis, in order."""
     axis = _axis("topk", dim, len(x.shape))
@@ -245,16 +269,19 @@ def _extreme(x, dim, keepdim, whole, find):
     return values, _like(x, index)
 
 
+@checked
 def max(x, dim=None, keepdim=False):
     """The largest entry; with dim (values, indices), whose gradient goes to the first of equals."""
     return _extreme(x, dim, keepdim, R.amax, R.argmax)
 
 
+@checked
 def min(x, dim=None, keepdim=False):
     """The smallest entry; with dim (values, indices), whose gradient goes to the first of equals."""
     return _extreme(x, dim, keepdim, R.amin, R.argmin)
 
 
+@checked
 def mean(x, dim=None, keepdim=False):
     """Mean over one, several or all axes; floating-point only, as in PyTorch."""
     if raw(x).dtype.kind != "f":
@@ -262,6 +289,7 @@ def mean(x, dim=None, keepdim=False):
     return R.mean(x, axis=dim, keepdims=keepdim)
 
 
+@checked
 def clamp(x, min=None, max=None):
     """Entries below min become min, above max become max; at least one bound is needed."""
     if min is None and max is None:
@@ -275,42 +303,55 @@ def clamp(x, min=None, max=None):
 PAD_MODES = ("constant", "reflect", "replicate", "circular")
 
 
-def pad(x, pad, mode="constant", value=None):
+@checked(value=NUMBER)
+def pad(input, pad, mode="constant", value=None):
     """Pad the last axes: pad = (before, after) of the last, then of the one before it, and so on, as in PyTorch.
 
     mode: 'constant' (with `value`, default 0; negative widths crop), 'reflect', 'replicate', 'circular'.
     """
+    if not isinstance(pad, (tuple, list)):
+        raise InputError("pad", "pad", "a tuple of ints, (before, after) of the last axis first", repr(pad))
     pad = tuple(pad)
-    if mode not in PAD_MODES:
+    if not isinstance(mode, str) or mode not in PAD_MODES:
         raise InputError("pad", "mode", f"one of {', '.join(PAD_MODES)}", repr(mode))
-    if len(pad) % 2 or len(pad) > 2 * len(x.shape) or not all(isinstance(n, (int, np.integer)) for n in pad):
-        raise InputError("pad", "pad", f"an even number of ints, at most {2 * len(x.shape)}", pad)
+    if len(pad) % 2 or len(pad) > 2 * len(input.shape) or not all(isinstance(n, (int, np.integer)) for n in pad):
+        raise InputError("pad", "pad", f"an even number of ints, at most {2 * len(input.shape)}", pad)
     if mode != "constant" and value is not None:
         raise InputError("pad", "value", f"left out for mode {mode!r}", value)
-    widths = [(0, 0)] * (len(x.shape) - len(pad) // 2) + [pad[i : i + 2] for i in range(len(pad) - 2, -1, -2)]
-    return S.pad(x, widths=tuple(widths), mode=mode, value=value or 0.0)
+    widths = [(0, 0)] * (len(input.shape) - len(pad) // 2) + [pad[i : i + 2] for i in range(len(pad) - 2, -1, -2)]
+    return S.pad(input, widths=tuple(widths), mode=mode, value=value or 0.0)
 
 
-def one_hot(index, num_classes=-1):
+@checked
+def one_hot(input, num_classes=-1):
     """A new last axis with a 1 at each integer's place, int64; num_classes -1 means the largest integer plus one."""
-    array = raw(index)
+    array = raw(input)
     if not hasattr(array, "dtype") or array.dtype.kind not in "iu":
-        raise InputError("one_hot", "index", "a tensor of integers", getattr(array, "dtype", type(array).__name__))
+        raise InputError("one_hot", "input", "a tensor of integers", getattr(array, "dtype", type(array).__name__))
     if num_classes == -1:
         if array.size == 0:
             raise InputError("one_hot", "num_classes", "given for an empty tensor", num_classes)
         num_classes = int(array.max()) + 1
     if on_host(array) and array.size and (int(array.min()) < 0 or int(array.max()) >= num_classes):
-        raise InputError("one_hot", "index", f"from 0 to {num_classes - 1}", f"values from {array.min()} to {array.max()}")
+        raise InputError("one_hot", "input", f"from 0 to {num_classes - 1}", f"values from {array.min()} to {array.max()}")
     xp = xp_of(array)
-    return _like(index, (array[..., None] == xp.arange(num_classes)).astype(np.int64))
+    return _like(input, (array[..., None] == xp.arange(num_classes)).astype(np.int64))
 
 
+def _matrix(function, x):
+    if len(x.shape) < 2:
+        raise InputError(function, "x", "of at least 2 dimensions", f"shape {tuple(x.shape)}")
+
+
+@checked
 def tril(x, diagonal=0):
     """The lower triangle of the last two axes, zeros above the diagonal."""
+    _matrix("tril", x)
     return x * xp_of(raw(x)).tri(x.shape[-2], x.shape[-1], diagonal, dtype=raw(x).dtype)
 
 
+@checked
 def triu(x, diagonal=0):
     """The upper triangle of the last two axes, zeros below the diagonal."""
+    _matrix("triu", x)
     return x * (1 - xp_of(raw(x)).tri(x.shape[-2], x.shape[-1], diagonal - 1, dtype=raw(x).dtype))

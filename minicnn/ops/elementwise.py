@@ -4,11 +4,13 @@ Broadcasting follows NumPy; the engine sums a cotangent back to its argument's s
 result, g = dL/dy.
 """
 
+import operator
+
 import numpy as np
 
 from ..autograd import primitive
 from ..backend import xp_of
-from ..kernels import channel_norm, pointwise
+from ..kernels import channel_norm, normal, pointwise
 from ..kernels.buffers import is_channels_last
 from .special import erf as _erf_values
 
@@ -29,7 +31,7 @@ def add(u, v):
         if u.ndim == 4 and v.shape == (1, u.shape[1], 1, 1) and u.dtype == v.dtype and is_channels_last(u):
             return channel_norm.shift(u, v.reshape(-1))  # a bias per channel
         return pointwise.binary(np.add, u, v)
-    return u + v
+    return u + v if type(u) is np.ndarray else pointwise.keeping_layout(operator.add, u, v)
 
 
 @primitive
@@ -47,7 +49,9 @@ def mul(u, v):
 @primitive
 def mul_mask(x, *, mask):
     """y = x mask, for a mask that the caller made and nobody else can write into (so that it need not be copied)."""
-    return pointwise.binary(np.multiply, x, mask) if pointwise.large(x) and type(mask) is np.ndarray else x * mask
+    if pointwise.large(x) and type(mask) is np.ndarray:
+        return pointwise.binary(np.multiply, x, mask)
+    return x * mask if type(x) is np.ndarray else pointwise.keeping_layout(operator.mul, x, mask)
 
 
 mul_mask.defvjp(x=lambda g, mask: mul_mask(g, mask=mask))
@@ -208,7 +212,7 @@ def tanh(x):
 @primitive
 def sigmoid(x):
     """y = 1 / (1 + e^-x), computed as (1 + tanh(x/2)) / 2, which cannot overflow."""
-    return pointwise.mapped(_logistic, x)
+    return pointwise.mapped(_logistic, x, fused="sigmoid")
 
 
 def _logistic(x):
@@ -230,8 +234,8 @@ def erf(x):
 sin.defvjp(x=lambda g, x: g * cos(x))
 cos.defvjp(x=lambda g, x: -g * sin(x))
 tan.defvjp(x=lambda g, y: g * (1 + y * y))
-tanh.defvjp(x=lambda g, y: pointwise.mapped(lambda g, y: g * (1 - y * y), g, y))
-sigmoid.defvjp(x=lambda g, y: pointwise.mapped(lambda g, y: g * (y * (1 - y)), g, y))
+tanh.defvjp(x=lambda g, y: pointwise.mapped(lambda g, y: g * (1 - y * y), g, y, fused="tanh_slope"))
+sigmoid.defvjp(x=lambda g, y: pointwise.mapped(lambda g, y: g * (y * (1 - y)), g, y, fused="sigmoid_slope"))
 softplus.defvjp(x=lambda g, x, beta: g * sigmoid(beta * x))
 erf.defvjp(x=lambda g, x: g * (1.1283791670955126 * exp(-(x * x))))  # 2 / sqrt(pi)
 
@@ -358,13 +362,15 @@ def hardtanh(x, *, min_val=-1.0, max_val=1.0):
 @primitive
 def silu(x):
     """y = x sigmoid(x)."""
-    return pointwise.mapped(lambda x: x * _logistic(x), x)
+    return pointwise.mapped(lambda x: x * _logistic(x), x, fused="silu")
 
 
 @primitive
 def gelu(x, *, approximate="none"):
     """y = x Phi(x), Phi the normal distribution function; approximate='tanh': Phi by a tanh (Hendrycks, Gimpel 2016)."""
-    return pointwise.mapped(lambda x: x * _normal_cdf(x, approximate), x)
+    if approximate == "none" and normal.applies(x):
+        return normal.gelu(x)
+    return pointwise.mapped(lambda x: x * _normal_cdf(x, approximate), x, fused=_FUSED_GELU[approximate])
 
 
 def _slopes(x, negative_slope):
@@ -374,6 +380,7 @@ def _slopes(x, negative_slope):
 
 
 _TANH_SCALE, _TANH_CUBE = 0.7978845608028654, 0.044715  # sqrt(2 / pi), and the paper's constant
+_FUSED_GELU = {"none": "gelu", "tanh": "gelu_tanh"}  # kernels on a GPU
 
 
 def _normal_cdf(x, approximate):
@@ -383,7 +390,9 @@ def _normal_cdf(x, approximate):
 
 
 def _gelu_rule(g, x, approximate):
-    return pointwise.mapped(lambda g, x: _gelu_slope(g, x, approximate), g, x)
+    if approximate == "none" and normal.applies(g, x):
+        return normal.gelu_slope(g, x)
+    return pointwise.mapped(lambda g, x: _gelu_slope(g, x, approximate), g, x, fused=f"{_FUSED_GELU[approximate]}_slope")
 
 
 def _gelu_slope(g, x, approximate):
@@ -402,11 +411,11 @@ def _silu_rule(g, x):
 
 relu.defvjp(x=lambda g, y: gate(g, y))
 gate.defvjp(g=lambda g, opener: gate(g, opener), opener=None)
-leaky_relu.defvjp(x=lambda g, x, negative_slope: g * where(x > 0, 1.0, negative_slope))
+leaky_relu.defvjp(x=lambda g, x, negative_slope: where(x > 0, g, g * negative_slope))
 prelu.defvjp(x=lambda g, x, a: g * where(x > 0, 1.0, a), a=lambda g, x: g * minimum(x, 0.0))
 elu.defvjp(x=lambda g, x, alpha: g * where(x > 0, 1.0, alpha * exp(minimum(x, 0.0))))
 hardtanh.defvjp(x=lambda g, x, min_val, max_val: g * ((x > min_val) & (x < max_val)))
-silu.defvjp(x=lambda g, x: pointwise.mapped(_silu_rule, g, x))
+silu.defvjp(x=lambda g, x: pointwise.mapped(_silu_rule, g, x, fused="silu_slope"))
 gelu.defvjp(x=_gelu_rule)
 
 # ------------------------------------------------------------------------------------- comparisons: no gradient

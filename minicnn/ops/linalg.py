@@ -1,13 +1,14 @@
-"""Matrix products: matmul (batched, broadcasting), einsum and outer."""
+"""Matrix products: matmul (batched, broadcasting), linear layers, einsum and outer."""
 
-from ..autograd import broadcast_to, primitive, raw
+from ..autograd import broadcast_to, primitive, raw, sum_to
 from ..backend import xp_of
 from ..errors import InputError
 from ..kernels import product
+from .checks import describe
 from .reduce import sum as sum_
 from .shape import reshape, transpose
 
-__all__ = ["matmul", "einsum", "outer", "swap_last"]
+__all__ = ["matmul", "linear", "einsum", "outer", "swap_last"]
 
 
 def swap_last(x):
@@ -43,6 +44,22 @@ def _matmul_right(g, u, v, u_shape, v_shape):
 
 
 matmul.defvjp(u=_matmul_left, v=_matmul_right)
+
+
+@primitive
+def linear(x, w, b):
+    """y = x w' + b for x (..., in), w (out, in), b (out)."""
+    return product.linear(x, w, b)
+
+
+def _linear_weight(g, x, x_shape):
+    """g' x, all samples (and places) below one another."""
+    if len(x_shape) != 2:
+        x, g = reshape(x, shape=(-1, x_shape[-1])), reshape(g, shape=(-1, g.shape[-1]))
+    return matmul(swap_last(g), x)
+
+
+linear.defvjp(x=lambda g, w: matmul(g, w), w=_linear_weight, b=lambda g, b_shape: sum_to(g, shape=b_shape))
 
 
 @primitive
@@ -102,6 +119,7 @@ def _explicit(subscripts, xs):
 
 def outer(u, v):
     """y_ij = u_i v_j for vectors u and v."""
-    if len(u.shape) != 1 or len(v.shape) != 1:
-        raise InputError("outer", "u and v", "vectors", f"shapes {tuple(u.shape)} and {tuple(v.shape)}")
+    for name, x in (("u", u), ("v", v)):
+        if len(getattr(x, "shape", ())) != 1:
+            raise InputError("outer", name, "a vector", describe(x))
     return reshape(u, shape=(-1, 1)) * reshape(v, shape=(1, -1))

@@ -1,10 +1,12 @@
 """Normalisation to mean 0 and variance 1 over some axes, then scale and shift: batch, layer, group and instance norm."""
 
+import math
+
 import numpy as np
 
 from ..autograd import Traced, primitive, sum_to
 from ..backend import on_host, xp_of
-from ..kernels import channel_norm
+from ..kernels import channel_norm, rows, twins
 from .elementwise import rsqrt
 from .reduce import mean, var
 from .shape import getitem, pad_zeros
@@ -13,13 +15,19 @@ __all__ = ["moments", "normalize", "frozen_normalize", "window_sum"]
 
 
 def _per_channel(x, axes):
-    """True for what kernels.channel_norm does faster: images in float32 on the host, normalised per channel."""
-    return axes == (0, 2, 3) and x.ndim == 4 and x.dtype == np.float32 and on_host(x) and x.size > 0
+    """True for what kernels.channel_norm does faster: images normalised per channel, in float32 on the host or on a GPU."""
+    return (axes == (0, 2, 3) and x.ndim == 4 and x.size > 0
+            and (x.dtype == np.float32 if on_host(x) else twins.on_cuda(x)))
 
 
-def _flat(v, c):
-    """A number, or (1, c, 1, 1), as a vector of c float64 numbers."""
-    return np.broadcast_to(np.asarray(v, np.float64).reshape(-1), (c,))
+def _per_row(x, axes, *others):
+    """True for what kernels.rows does faster: large arrays on the host, normalised over their last axes."""
+    return axes == tuple(range(axes[0], x.ndim)) and rows.applies(x, *others)
+
+
+def _row(v, shape):
+    """A number, or an array of this shape, as a vector."""
+    return np.ascontiguousarray(np.broadcast_to(v, shape)).reshape(-1)
 
 
 def moments(x, axes):
@@ -28,7 +36,10 @@ def moments(x, axes):
     Two passes: the one-pass form E[x^2] - E[x]^2 loses all digits when the mean is large beside the deviation.
     """
     if _per_channel(x, axes):
-        return tuple(v.reshape(1, -1, 1, 1).astype(x.dtype) for v in channel_norm.moments(x))
+        return tuple(v.reshape(1, -1, 1, 1).astype(x.dtype, copy=False) for v in channel_norm.moments(x))
+    if _per_row(x, axes):
+        kept = x.shape[: axes[0]] + (1,) * len(axes)
+        return tuple(v.reshape(kept) for v in rows.moments(x, math.prod(x.shape[axes[0] :])))
     centre = x.mean(axis=axes, keepdims=True)
     deviation = x - centre
     return centre, xp_of(x).mean(deviation * deviation, axis=axes, keepdims=True)
@@ -43,9 +54,10 @@ def normalize(x, weight, bias, *, axes, eps, stats):
     """
     centre, variance = stats
     if _per_channel(x, axes):
-        c = x.shape[1]
-        scale = _flat(weight, c) / np.sqrt(_flat(variance, c) + eps)
-        return channel_norm.scale_shift(x, scale, _flat(bias, c) - _flat(centre, c) * scale)
+        return channel_norm.normalize(x, centre, variance, weight, bias, eps=eps)
+    if _per_row(x, axes):
+        weight, bias = (_row(v, x.shape[axes[0] :]).astype(x.dtype, copy=False) for v in (weight, bias))
+        return rows.normalize(x, centre.reshape(-1), 1 / np.sqrt(variance.reshape(-1) + x.dtype.type(eps)), weight, bias)
     scale = weight / xp_of(x).sqrt(variance + x.dtype.type(eps))
     y = x - centre
     y *= scale
@@ -58,10 +70,12 @@ def _normalize_rule(g, x, weight, weight_shape, bias_shape, axes, eps, stats, wa
     if isinstance(g, Traced):  # recorded for another derivative: the moments must be traced too
         stats = mean(x, axis=axes, keepdims=True), var(x, axis=axes, correction=0, keepdims=True)
     elif _per_channel(x, axes) and wanted[0]:
-        c = x.shape[1]
-        root = 1 / np.sqrt(_flat(stats[1], c) + eps)
-        dx, dweight, dbias = channel_norm.backward(g, x, _flat(stats[0], c), root, _flat(weight, c))
-        return dx, *(v.reshape(1, -1, 1, 1).astype(x.dtype) for v in (dweight, dbias))
+        dx, dweight, dbias = channel_norm.normalize_gradient(g, x, *stats, weight, eps=eps)
+        return dx, *(v.reshape(1, -1, 1, 1).astype(x.dtype, copy=False) for v in (dweight, dbias))
+    elif _per_row(x, axes, g) and wanted[0]:
+        root = 1 / np.sqrt(stats[1].reshape(-1) + x.dtype.type(eps))
+        dx, *sums = rows.normalize_gradient(g, x, stats[0].reshape(-1), root, _row(weight, x.shape[axes[0] :]).astype(x.dtype))
+        return dx, *(sum_to(v.reshape(x.shape[axes[0] :]), shape=shape) for v, shape in zip(sums, (weight_shape, bias_shape)))
     root = rsqrt(stats[1] + eps)
     normal = (x - stats[0]) * root
     dx = dweight = dbias = None

@@ -1,5 +1,7 @@
 """Pooling primitives. A maximum is a pick at a locally constant place; a mean is linear; both come with their adjoints."""
 
+import functools
+
 from .. import kernels as K
 from ..autograd import primitive, raw
 from ..backend import xp_of
@@ -8,7 +10,7 @@ from .linalg import matmul, swap_last
 from .sample import window_matrix
 
 __all__ = [
-    "max_pool2d", "max_pool2d_index", "pick", "spread", "spread_windows", "avg_pool2d", "adaptive_avg_pool2d", "adaptive_max_pool2d",
+    "max_pool2d", "max_pool2d_values", "max_pool2d_index", "pick", "spread", "spread_windows", "avg_pool2d", "adaptive_avg_pool2d", "adaptive_max_pool2d",
     "adaptive_max_pool2d_index", "window_sums", "window_spread",
 ]
 
@@ -48,6 +50,11 @@ def _like(x, array):
     return x._result._make(array) if hasattr(x, "_result") else array
 
 
+def max_pool2d_values(x, **options):
+    """max_pool2d without a gradient: it need not remember where the maxima stood."""
+    return _like(x, K.max_pool2d_values(raw(x), **options))
+
+
 def max_pool2d_index(x, kernel, stride, padding, dilation, ceil_mode):
     """Where max_pool2d found its maxima, as flat places in h * w; no gradient."""
     return _like(x, K.max_pool2d(raw(x), kernel=kernel, stride=stride, padding=padding, dilation=dilation,
@@ -72,17 +79,25 @@ window_spread.defvjp(u=lambda g, kernel, stride, padding, ceil_mode: window_sums
     g, kernel=kernel, stride=stride, padding=padding, ceil_mode=ceil_mode))
 
 
+@functools.lru_cache(maxsize=64)  # made and moved to the device once per size, not once per step
+def _shares(size, kernel, stride, padding, ceil_mode, count_include_pad, xp, dtype):
+    """1 / count for every window (oh, ow), or one number if all have as many entries."""
+    counts = K.window_counts(size, kernel=kernel, stride=stride, padding=padding, ceil_mode=ceil_mode,
+                             count_include_pad=count_include_pad)
+    if (counts == counts.flat[0]).all():
+        return 1.0 / int(counts.flat[0])
+    return xp.asarray(1.0 / counts, dtype=dtype)
+
+
 def avg_pool2d(x, *, kernel, stride, padding, ceil_mode, count_include_pad, divisor_override):
     """The mean of each window: its sum over the number of entries that count."""
     total = window_sums(x, kernel=kernel, stride=stride, padding=padding, ceil_mode=ceil_mode)
     if divisor_override is not None:
         return total * (1.0 / divisor_override)
-    counts = K.window_counts(x.shape[2:], kernel=kernel, stride=stride, padding=padding, ceil_mode=ceil_mode,
-                             count_include_pad=count_include_pad)
-    if (counts == counts.flat[0]).all():
-        return total * (1.0 / int(counts.flat[0]))
     data = raw(x)
-    return mul_mask(total, mask=xp_of(data).asarray(1.0 / counts, dtype=data.dtype))
+    shares = _shares(tuple(x.shape[2:]), tuple(kernel), tuple(stride), tuple(padding), ceil_mode, count_include_pad,
+                     xp_of(data), data.dtype)
+    return total * shares if isinstance(shares, float) else mul_mask(total, mask=shares)
 
 
 def adaptive_avg_pool2d(x, *, output_size):

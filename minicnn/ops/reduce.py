@@ -5,6 +5,7 @@ import math
 from ..autograd import broadcast_to, primitive, raw
 from ..backend import xp_of
 from ..errors import InputError
+from ..kernels import rows
 from .elementwise import abs as abs_
 from .elementwise import exp, where
 from .shape import flip, reshape, transpose
@@ -19,9 +20,11 @@ def axes_of(axis, ndim, function="sum"):
     """`axis` (None, int or sequence) as a sorted tuple of axes from 0 to ndim - 1."""
     if axis is None:
         return tuple(range(ndim))
+    if isinstance(axis, bool) or not isinstance(axis, (int, tuple, list)):
+        raise InputError(function, "dim", "an int, or several in a tuple", repr(axis))
     axes = (axis,) if isinstance(axis, int) else tuple(axis)
     for a in axes:
-        if not isinstance(a, int) or not -max_axis(ndim) <= a < max_axis(ndim):
+        if isinstance(a, bool) or not isinstance(a, int) or not -max_axis(ndim) <= a < max_axis(ndim):
             raise InputError(function, "dim", f"from {-max_axis(ndim)} to {max_axis(ndim) - 1} for {ndim} dimensions", a)
     axes = tuple(sorted(a % max_axis(ndim) for a in axes)) if ndim else ()
     if len(set(axes)) != len(axes):
@@ -188,6 +191,8 @@ logsumexp.defvjp(x=lambda g, y, x, x_shape, axis: _spread(g, x_shape, axis) * ex
 @primitive
 def softmax(x, *, axis):
     """y_i = e^(x_i) / sum_j e^(x_j) along the axis."""
+    if axis in (-1, x.ndim - 1) and rows.applies(x):
+        return rows.softmax(x)
     e = x - x.max(axis=axis, keepdims=True)
     e = xp_of(x).exp(e)
     e /= e.sum(axis=axis, keepdims=True)
@@ -202,13 +207,23 @@ def log_softmax(x, *, axis):
     return shifted - xp.log(xp.exp(shifted).sum(axis=axis, keepdims=True))
 
 
-# The Jacobian of softmax is diag(y) - y y^T.
-softmax.defvjp(x=lambda g, y, axis: y * (g - sum(g * y, axis=axis, keepdims=True)))
+def _softmax_rule(g, y, axis):
+    """The Jacobian of softmax is diag(y) - y y^T."""
+    if axis in (-1, len(y.shape) - 1) and rows.applies(g, y):
+        return rows.softmax_gradient(g, y)
+    return y * (g - sum(g * y, axis=axis, keepdims=True))
+
+
+softmax.defvjp(x=_softmax_rule)
 log_softmax.defvjp(x=lambda g, y, axis: g - exp(y) * sum(g, axis=axis, keepdims=True))
 
 
 def norm(x, *, p=2.0, axis=None, keepdims=False):
     """The p-norm (sum |x|^p)^(1/p); its gradient at 0 is 0, for p = 2 by leaving the root out of the graph there."""
+    if not hasattr(x, "shape"):
+        raise InputError("norm", "x", "a Tensor", type(x).__name__)
+    if isinstance(p, bool) or not isinstance(p, (int, float)) or not p > 0:
+        raise InputError("norm", "p", "a number > 0, or inf", repr(p))
     if p == float("inf"):
         return amax(abs_(x), axis=axis, keepdims=keepdims)
     if p == 1:

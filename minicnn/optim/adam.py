@@ -40,7 +40,16 @@ class Adam(Optimizer):
         averages = [self._zeros(state, name, w) for name in ("exp_avg", "exp_avg_sq")]
         if group["amsgrad"]:
             averages.append(self._zeros(state, "max_exp_avg_sq", w))
-        in_chunks(lambda w, g, *averages: self._step(w, g, *averages, t=t, group=group), w, g, *averages)
+        in_chunks(lambda w, g, *averages: self._step(w, g, *averages, t=t, group=group), w, g, *averages,
+                  fused=None if group["amsgrad"] else self._fused(t, group))
+
+    @staticmethod
+    def _fused(t, group):
+        """The kernel that takes the same step on a GPU, and its numbers; see _step."""
+        lr, decay, (b1, b2) = group["lr"], group["weight_decay"], group["betas"]
+        shrink, decay = (1 - lr * decay, 0.0) if group["decoupled_weight_decay"] else (1.0, decay)
+        return ("adam", float(lr / (1 - b1**t)), float(decay), -1.0 if group["maximize"] else 1.0, float(shrink),
+                float(b1), float(b2), math.sqrt(1 - b2**t), float(group["eps"]))
 
     def _step(self, w, g, m, v, largest=None, *, t, group):
         """The rule for (a part of) one parameter."""

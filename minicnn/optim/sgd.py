@@ -30,13 +30,16 @@ class SGD(Optimizer):
                              f"momentum={group['momentum']}, dampening={group['dampening']}")
 
     def _update(self, w, g, state, group):
+        numbers = float(group["lr"]), float(group["weight_decay"]), -1.0 if group["maximize"] else 1.0
         if not group["momentum"]:
-            in_chunks(lambda w, g: self._step(w, g, None, group, False), w, g)
+            in_chunks(lambda w, g: self._step(w, g, None, group, False), w, g, fused=("sgd", *numbers))
             return
         first = state.get("momentum_buffer") is None
         if first:
             state["momentum_buffer"] = xp_of(w).empty_like(w)
-        in_chunks(lambda w, g, v: self._step(w, g, v, group, first), w, g, state["momentum_buffer"])
+        in_chunks(lambda w, g, v: self._step(w, g, v, group, first), w, g, state["momentum_buffer"],
+                  fused=("sgd_momentum", *numbers, float(group["momentum"]), float(1 - group["dampening"]),
+                         bool(group["nesterov"]), first))
 
     def _step(self, w, g, v, group, first):
         """The rule for (a part of) one parameter; v is overwritten at the first step."""

@@ -7,6 +7,7 @@ from ..errors import AnomalyError, InputError
 from ..nn import functional as F
 from ..nn.utils import clip_grad_norm_
 from .history import History
+from .keeper import Saver
 
 __all__ = ["fit", "evaluate"]
 
@@ -38,24 +39,32 @@ def evaluate(model, loader, loss=F.cross_entropy):
 
 
 def fit(model, loader, optimizer, loss=F.cross_entropy, epochs=1, scheduler=None, schedule_by="epoch", validate=None,
-        max_norm=None, history=None, progress=True, on_epoch=None):
+        max_norm=None, history=None, progress=True, on_epoch=None, checkpoint=None, resume=False):
     """Train: for every batch, forward, loss, backward, step. Returns a History.
 
     scheduler: stepped once an epoch, or with schedule_by="step" after every batch (OneCycleLR). validate: a loader,
     evaluated after each epoch. max_norm: clips the gradient's norm. history: one to go on with. progress: a bar, or one
     line an epoch where the output is no terminal. on_epoch(epoch, history): called after each epoch; True stops.
     A loss that is not finite raises AnomalyError at once, with the step at which it happened.
+
+    checkpoint: a train.Checkpoint, saved to as it says, after on_epoch. resume=True goes on from its newest file, if
+    there is one, until `epochs` in all are done; the result is the same, bit for bit, as without the break. With a
+    checkpoint, Ctrl-C lets the step (or the evaluation) end, saves, and raises KeyboardInterrupt; a second one stops at once.
     """
     if schedule_by not in ("epoch", "step"):
         raise InputError("fit", "schedule_by", "'epoch' or 'step'", repr(schedule_by))
     from tqdm import tqdm  # only here, so that importing minicnn does not load it
 
     history = History() if history is None else history
+    saver = Saver(checkpoint, resume, history, model=model, optimizer=optimizer, scheduler=scheduler, loader=loader,
+                  validate=validate)
     first = len(history.epochs)
-    with tqdm(total=epochs * len(loader), disable=None if progress else True, unit="step") as bar:
-        for epoch in range(first, first + epochs):
+    last = epochs if resume else first + epochs
+    total, done = epochs * len(loader), len(history.steps) if resume else 0
+    with saver.held_interrupt(), tqdm(total=total, initial=min(done, total), disable=None if progress else True, unit="step") as bar:
+        for epoch in range(first, last):
             model.train()
-            total, hits, count = 0.0, 0, 0
+            sums = saver.take_sums()
             for x, y in loader:
                 optimizer.zero_grad()
                 output = model(x)
@@ -72,13 +81,15 @@ def fit(model, loader, optimizer, loss=F.cross_entropy, epochs=1, scheduler=None
                 history.add_step(loss=number, lr=optimizer.param_groups[0]["lr"])
                 if scheduler is not None and schedule_by == "step":
                     scheduler.step()
-                total, count = total + number * len(x), count + len(x)
-                hits += _accuracy_count(output.detach(), y) if raw(output).ndim == 2 else 0
+                sums["loss"], sums["count"] = sums["loss"] + number * len(x), sums["count"] + len(x)
+                logits = output[0] if isinstance(output, tuple) else output  # the others are auxiliary classifiers'
+                sums["hits"] += _accuracy_count(logits.detach(), y) if raw(logits).ndim == 2 else 0
+                saver.after_step(sums)
                 bar.update()
                 bar.set_postfix(loss=f"{number:.3f}", refresh=False)
-            if count == 0:
+            if sums["count"] == 0:
                 raise InputError("fit", "loader", "at least one batch", "none")
-            record = {"train_loss": total / count, "train_accuracy": hits / count}
+            record = {"train_loss": sums["loss"] / sums["count"], "train_accuracy": sums["hits"] / sums["count"]}
             if validate is not None:
                 record["test_loss"], record["test_accuracy"] = evaluate(model, validate, loss)
             if scheduler is not None and schedule_by == "epoch":
@@ -88,6 +99,8 @@ def fit(model, loader, optimizer, loss=F.cross_entropy, epochs=1, scheduler=None
             bar.set_description(line)
             if progress and bar.disable:  # into a file or a pipe
                 print(line)
-            if on_epoch is not None and on_epoch(epoch, history):
+            stop = on_epoch is not None and on_epoch(epoch, history)
+            saver.after_epoch()
+            if stop:
                 break
     return history

@@ -2,6 +2,8 @@
 
 import json
 
+import numpy as np
+
 __all__ = ["History"]
 
 
@@ -34,6 +36,14 @@ class History:
         """Plain lists and dicts."""
         return {"steps": self.steps, "epochs": self.epochs}
 
+    def state_dict(self):
+        """The same numbers as arrays, a column for each name, as checkpoints keep them."""
+        return {"steps": _columns(self.steps), "epochs": _columns(self.epochs)}
+
+    def load_state_dict(self, state):
+        """Take over what state_dict returned."""
+        self.steps, self.epochs = _records(state["steps"]), _records(state["epochs"])
+
     def to_json(self, path):
         """Write to a file."""
         with open(path, "w", encoding="utf-8") as file:
@@ -44,3 +54,20 @@ class History:
         """Read what to_json wrote."""
         with open(path, encoding="utf-8") as file:
             return cls(**json.load(file))
+
+
+def _columns(records):
+    """{"rows": as many ones as records, "columns": {name: (which records have it, their numbers)}}."""
+    names = dict.fromkeys(name for record in records for name in record)
+    return {"rows": np.ones(len(records), bool), "columns": {
+        name: (np.array([name in record for record in records], bool),
+               np.array([record[name] for record in records if name in record], np.float64)) for name in names}}
+
+
+def _records(table):
+    """The list of dicts from which `_columns` came."""
+    records = [{} for _ in table["rows"]]
+    for name, (present, numbers) in table["columns"].items():
+        for i, number in zip(np.flatnonzero(present).tolist(), numbers.tolist(), strict=True):
+            records[i][name] = number
+    return records

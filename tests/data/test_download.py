@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from minicnn import files
 from minicnn.data import download
-from minicnn.data.download import data_folders, download_folder, fetch, find_files, write_file
+from minicnn.data.download import data_folders, download_folder, fetch, find_files
 from minicnn.errors import DataError, InputError
 
 ROOT = Path(__file__).parents[2]
@@ -104,6 +105,13 @@ class Mirror(BaseHTTPRequestHandler):
             if self.server.stop.wait(0.05):
                 return
 
+    def dripping_headers(self):
+        self.wfile.write(b"HTTP/1.0 200 OK\r\nX-Long: ")
+        for _ in range(200):
+            self.wfile.write(b"x")
+            if self.server.stop.wait(0.05):
+                return
+
     def halting(self):  # the first half, then the rest on demand
         self.head(len(CONTENT))
         self.wfile.write(CONTENT[:256_000])
@@ -153,7 +161,7 @@ BAD = {
     "truncating": "ended after 300,000 of 512,000 bytes", "truncating_without_length": "another file than the one asked for",
     "corrupting": "another file than the one asked for", "an_apology": "another file than the one asked for",
     "too_long": "512,001 bytes announced, 512,000 at most", "endless": "more than the 512,000 bytes",
-    "silent": "timed out", "dripping": "too slow", "nonsense": "",
+    "silent": "timed out", "dripping": "too slow", "dripping_headers": "timed out before all headers came", "nonsense": "",
 }
 
 
@@ -182,6 +190,8 @@ def test_a_dead_mirror_and_addresses_of_other_kinds(server, tmp_path, monkeypatc
             fetch("file", [*dead, *odd], tmp_path, 10, SHA)
         text = str(error.value)
         assert all(f"\n  {address}: " in text for address in [*dead, *odd])
+        with pytest.raises(DataError, match=r"(?i)127\.0\.0\.1:\d+/good/file: .*ssl"):  # it does not speak TLS
+            fetch("file", [server.url.replace("http:", "https:") + "/good/file"], tmp_path, 10, SHA)
         assert "refused" in text and "timed out" in text and text.count("not an address of http") == 2
         path = fetch("file", [*dead, *odd, f"{server.url}/good/file"], tmp_path, len(CONTENT), SHA)
     assert path.read_bytes() == CONTENT
@@ -200,6 +210,9 @@ def test_a_file_put_there_by_hand_is_taken_if_it_is_the_right_one(server, tmp_pa
     assert get(server, tmp_path, "good") == tmp_path / "file"
     assert server.asked == []
     (tmp_path / "file").write_bytes(CONTENT[:-1])
+    with pytest.raises(DataError, match="the file that lies there has another checksum"):
+        get(server, tmp_path, "missing")
+    assert (tmp_path / "file").read_bytes() == CONTENT[:-1]  # somebody put it there: it is not ours to remove
     assert get(server, tmp_path, "corrupting", "good").read_bytes() == CONTENT
 
 
@@ -232,14 +245,14 @@ def test_a_folder_that_cannot_be_written(server, tmp_path):
 
 
 def test_a_full_disk_is_not_the_mirrors_fault(server, tmp_path, monkeypatch):
-    real = download.NamedTemporaryFile
+    real = files.NamedTemporaryFile
 
     def full(**options):
         file = real(**options)
         file.write = lambda data: (_ for _ in ()).throw(OSError(28, "No space left on device"))
         return file
 
-    monkeypatch.setattr(download, "NamedTemporaryFile", full)
+    monkeypatch.setattr(files, "NamedTemporaryFile", full)
     with pytest.raises(DataError, match="cannot write the file.*No space left"):
         get(server, tmp_path, "good", "good")
     assert listed(tmp_path) == [] and len(server.asked) == 1
@@ -304,12 +317,6 @@ def test_two_processes_at_once(server, tmp_path):
         _, error = process.communicate(timeout=30)
         assert process.returncode == 0, error
     assert listed(tmp_path) == ["file"] and (tmp_path / "file").read_bytes() == CONTENT
-
-
-def test_write_file_replaces_at_once(tmp_path):
-    write_file(tmp_path / "a", b"old")
-    write_file(tmp_path / "a", b"new")
-    assert listed(tmp_path) == ["a"] and (tmp_path / "a").read_bytes() == b"new"
 
 
 # ------------------------------------------------------------------------------------------------------------- folders

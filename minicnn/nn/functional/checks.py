@@ -6,7 +6,7 @@ from ...autograd import raw
 from ...backend import is_array
 from ...errors import InputError
 
-__all__ = ["check_input", "check_float", "check_choice", "check_probability", "pair", "reduced"]
+__all__ = ["check_input", "check_float", "check_dtypes", "check_choice", "check_probability", "pair", "reduced"]
 
 
 def check_input(function, x, ndims, layout, name="input"):
@@ -25,9 +25,18 @@ def check_float(function, x, name="input"):
         raise InputError(function, name, "floating-point", f"dtype {data.dtype}", "Convert it with .float()")
 
 
+def check_dtypes(function, x, **others):
+    """All of `others` that are given must have x's dtype: a stray float64 would make everything after it float64."""
+    dtype = raw(x).dtype
+    for name, other in others.items():
+        if other is not None and raw(other).dtype != dtype:
+            raise InputError(function, name, f"of dtype {dtype}, as the tensor beside it", str(raw(other).dtype),
+                             "Convert one with .to(dtype)")
+
+
 def check_choice(function, name, value, choices):
     """value must be one of the choices."""
-    if value not in choices:
+    if not isinstance(value, str) or value not in choices:
         raise InputError(function, name, "one of " + ", ".join(repr(c) for c in choices), repr(value))
 
 
@@ -39,6 +48,10 @@ def check_probability(function, p, name="p"):
 
 def pair(function, name, value, low=0, count=2):
     """An int as a tuple of `count` equal ints, a sequence of `count` ints as a tuple; each at least `low`."""
+    if type(value) is int and value >= low:  # nearly always; `isinstance` of an abstract class is slow
+        return (value,) * count
+    if type(value) is tuple and len(value) == count and all([type(n) is int and n >= low for n in value]):
+        return value
     values = (value,) * count if isinstance(value, numbers.Integral) else value
     if isinstance(value, bool) or not isinstance(values, (tuple, list)) or len(values) != count or not all(
         isinstance(n, numbers.Integral) and n >= low for n in values

@@ -1,11 +1,11 @@
 """Convolutions, transposed convolutions, unfold and fold, as torch.nn.functional has them."""
 
-from ...autograd import raw
 from ...errors import InputError
 from ...ops import columns as C
 from ...ops import conv as O
 from ...ops import shape as S
-from .checks import check_input, pair
+from ...ops.checks import checked
+from .checks import check_dtypes, check_input, pair
 
 __all__ = ["conv1d", "conv2d", "conv_transpose1d", "conv_transpose2d", "unfold", "fold"]
 
@@ -29,13 +29,12 @@ def _check_weight(function, input, weight, bias, groups, channels, out_channels)
         expected = f"of {channels} channels for a weight of shape {tuple(weight.shape)} and groups={groups}"
         raise InputError(function, "input", expected,
                          f"shape {tuple(input.shape)}")
-    if raw(input).dtype != raw(weight).dtype:
-        raise InputError(function, "weight", f"of the input's dtype {raw(input).dtype}", str(raw(weight).dtype),
-                         "Convert one with .to(dtype)")
+    check_dtypes(function, input, weight=weight, bias=bias)
     if bias is not None and tuple(bias.shape) != (out_channels,):
         raise InputError(function, "bias", f"of shape ({out_channels},)", f"shape {tuple(bias.shape)}")
 
 
+@checked
 def conv2d(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
     """y[n,f,i,j] = b[f] + sum over c,a,b of w[f,c,a,b] x[n, c, s i + d a - p, s j + d b - p].
 
@@ -50,13 +49,13 @@ def conv2d(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
     stride, dilation = pair("conv2d", "stride", stride, 1), pair("conv2d", "dilation", dilation, 1)
     _check_weight("conv2d", input, weight, bias, groups, weight.shape[1] * groups, weight.shape[0])
     kernel = weight.shape[2:]
-    if padding == "same":
+    if isinstance(padding, str) and padding == "same":
         sides = _same_padding("conv2d", kernel, stride, dilation)
         padding = tuple(before for before, _ in sides)
         if any(before != after for before, after in sides):
             widths = ((0, 0), (0, 0), *((0, after - before) for before, after in sides))
             input = S.pad_zeros(input, widths=widths)
-    elif padding == "valid":
+    elif isinstance(padding, str) and padding == "valid":
         padding = (0, 0)
     padding = pair("conv2d", "padding", padding)
     for axis, name in enumerate(("height", "width")):
@@ -64,15 +63,16 @@ def conv2d(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
         if reach > size:
             raise InputError("conv2d", "input", f"of padded {name} at least {reach}, which the kernel covers", size)
     y = O.conv2d(input, weight, stride=stride, padding=padding, dilation=dilation, groups=groups)
-    return y if bias is None else y + bias.reshape((1, -1, 1, 1))
+    return y if bias is None else y + S.reshape(bias, shape=(1, -1, 1, 1))
 
 
+@checked
 def conv1d(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
     """conv2d along one axis: input (n, c, l) or (c, l), weight (f, c/groups, k)."""
     check_input("conv1d", input, (2, 3), "(n, c, l) or (c, l)")
     check_input("conv1d", weight, (3,), "(out_channels, in_channels / groups, k)", "weight")
     stride, dilation = pair("conv1d", "stride", stride, 1, 1), pair("conv1d", "dilation", dilation, 1, 1)
-    if padding not in ("same", "valid"):
+    if not isinstance(padding, str):
         padding = (0, *pair("conv1d", "padding", padding, 0, 1))
     image = input.reshape((*input.shape[:-1], 1, input.shape[-1]))
     kernel = weight.reshape((*weight.shape[:-1], 1, weight.shape[-1]))
@@ -80,6 +80,7 @@ def conv1d(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
     return y.reshape((*y.shape[:-2], y.shape[-1]))
 
 
+@checked
 def conv_transpose2d(input, weight, bias=None, stride=1, padding=0, output_padding=0, groups=1, dilation=1):
     """The adjoint of conv2d with the same options: input (n, f, h, w), weight (f, c/groups, kh, kw), result (n, c, h', w').
 
@@ -96,6 +97,10 @@ def conv_transpose2d(input, weight, bias=None, stride=1, padding=0, output_paddi
     _check_weight(name, input, weight, bias, groups, weight.shape[0], weight.shape[1] * groups)
     if any(e >= max(s, d) for e, s, d in zip(extra, stride, dilation)):
         raise InputError(name, "output_padding", f"smaller than stride {stride} or dilation {dilation}", extra)
+    more = tuple(e // s for e, s in zip(extra, stride))
+    if any(more):  # an output_padding of a stride or more lies beyond what any input pixel reaches: the pixels there are zeros
+        input = S.pad_zeros(input, widths=((0, 0), (0, 0), *((0, m) for m in more)))
+        extra = tuple(e - m * s for e, m, s in zip(extra, more, stride))
     size = tuple((n - 1) * s - 2 * p + d * (k - 1) + e + 1
                  for n, s, p, d, k, e in zip(input.shape[2:], stride, padding, dilation, weight.shape[2:], extra))
     if min(size) < 1:
@@ -104,6 +109,7 @@ def conv_transpose2d(input, weight, bias=None, stride=1, padding=0, output_paddi
     return y if bias is None else y + bias.reshape((1, -1, 1, 1))
 
 
+@checked
 def conv_transpose1d(input, weight, bias=None, stride=1, padding=0, output_padding=0, groups=1, dilation=1):
     """conv_transpose2d along one axis: input (n, f, l) or (f, l), weight (f, c/groups, k)."""
     name = "conv_transpose1d"
@@ -117,6 +123,7 @@ def conv_transpose1d(input, weight, bias=None, stride=1, padding=0, output_paddi
     return y.reshape((*y.shape[:-2], y.shape[-1]))
 
 
+@checked
 def unfold(input, kernel_size, dilation=1, padding=0, stride=1):
     """Every patch as a column: (n, c, h, w) -> (n, c kh kw, places), im2col. The adjoint of fold."""
     check_input("unfold", input, (4,), "(n, c, h, w)")
@@ -125,6 +132,7 @@ def unfold(input, kernel_size, dilation=1, padding=0, stride=1):
     return cols.reshape((cols.shape[0], -1, cols.shape[-2] * cols.shape[-1]))
 
 
+@checked
 def fold(input, output_size, kernel_size, dilation=1, padding=0, stride=1):
     """Columns added back where unfold took them: (n, c kh kw, places) -> (n, c, *output_size), col2im."""
     check_input("fold", input, (3,), "(n, c kh kw, places)")

@@ -1,4 +1,7 @@
-"""Losses, as torch.nn.functional has them: defaults, reductions, soft targets, label smoothing, ignored labels."""
+"""Losses, as torch.nn.functional has them: defaults, reductions, soft targets, label smoothing, ignored labels.
+
+Options are given by name: by position PyTorch still has its old size_average and reduce, which are not taken here.
+"""
 
 import numpy as np
 
@@ -7,11 +10,12 @@ from ...backend import on_host, xp_of
 from ...errors import InputError
 from ...ops import elementwise as E
 from ...ops import reduce as R
+from ...ops.checks import checked
 from .checks import check_choice, check_float, reduced
 
 __all__ = [
     "cross_entropy", "nll_loss", "mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss", "binary_cross_entropy",
-    "binary_cross_entropy_with_logits", "kl_div", "one_hot_targets",
+    "binary_cross_entropy_with_logits", "kl_div",
 ]
 
 
@@ -50,7 +54,7 @@ def _labels(function, input, target, ignore_index):
     return y, counted
 
 
-def one_hot_targets(y, counted, classes, dtype):
+def _one_hot_targets(y, counted, classes, dtype):
     """q of shape (n, classes, ...) with a 1 at each counted label, zeros elsewhere; NaN for labels out of range."""
     xp = xp_of(y)
     index = xp.arange(classes, dtype=y.dtype).reshape((1, classes) + (1,) * (y.ndim - 1))
@@ -75,19 +79,23 @@ def _unbatched(input, target):
     return input, target, False
 
 
-def nll_loss(input, target, weight=None, ignore_index=-100, reduction="mean"):
+@checked
+def nll_loss(input, target, weight=None, *, ignore_index=-100, reduction="mean"):
     """-w_y log p_y for log-probabilities `input` (n, classes, ...) and labels (n, ...); 'mean' divides by the sum of w_y."""
     check_float("nll_loss", input)
+    if input.ndim < 1:
+        raise InputError("nll_loss", "input", "of shape (n, classes, ...)", "a scalar")
     input, target, single = _unbatched(input, target)
     y, counted = _labels("nll_loss", input, target, ignore_index)
-    q = one_hot_targets(y, counted, input.shape[1], raw(input).dtype)
+    q = _one_hot_targets(y, counted, input.shape[1], raw(input).dtype)
     w = _class_weight("nll_loss", weight, input.shape[1], q.dtype, input.ndim)
     q = q if w is None else q * w
     result = _weighted("nll_loss", input, q, q.sum(), reduction)
     return result.reshape(()) if single else result
 
 
-def cross_entropy(input, target, weight=None, ignore_index=-100, reduction="mean", label_smoothing=0.0):
+@checked
+def cross_entropy(input, target, weight=None, *, ignore_index=-100, reduction="mean", label_smoothing=0.0):
     """-sum_c q_c log softmax(x)_c for logits `input` (n, classes, ...).
 
     target: integer labels (n, ...), or probabilities of the input's shape. label_smoothing eps mixes q with the
@@ -95,8 +103,8 @@ def cross_entropy(input, target, weight=None, ignore_index=-100, reduction="mean
     the labels' weights, or by the number of samples for probabilities.
     """
     check_float("cross_entropy", input)
-    if input.ndim < 1 or not hasattr(target, "shape"):
-        raise InputError("cross_entropy", "target", "a tensor of labels or probabilities", type(target).__name__)
+    if input.ndim < 1:
+        raise InputError("cross_entropy", "input", "of shape (n, classes, ...)", "a scalar")
     if not 0 <= label_smoothing <= 1:
         raise InputError("cross_entropy", "label_smoothing", "from 0 to 1", label_smoothing)
     input, target, single = _unbatched(input, target)
@@ -110,7 +118,7 @@ def cross_entropy(input, target, weight=None, ignore_index=-100, reduction="mean
         total = raw(input).size / classes
     else:
         y, counted = _labels("cross_entropy", input, target, ignore_index)
-        q = one_hot_targets(y, counted, classes, dtype)
+        q = _one_hot_targets(y, counted, classes, dtype)
         total = q.sum() if w is None else (q * w).sum()
         if w is not None:  # the true class carries w_y, the smoothing part each class's own weight
             q = (q * w) * (1 - label_smoothing) + (label_smoothing / classes) * w * counted[:, None]
@@ -121,29 +129,33 @@ def cross_entropy(input, target, weight=None, ignore_index=-100, reduction="mean
     return result.reshape(()) if single and reduction == "none" else result
 
 
-def mse_loss(input, target, reduction="mean"):
+@checked
+def mse_loss(input, target, *, reduction="mean"):
     """(x - t)^2."""
     _check_shapes("mse_loss", input, target)
     return reduced("mse_loss", E.square(input - target), reduction)
 
 
-def l1_loss(input, target, reduction="mean"):
+@checked
+def l1_loss(input, target, *, reduction="mean"):
     """|x - t|."""
     _check_shapes("l1_loss", input, target)
     return reduced("l1_loss", E.abs(input - target), reduction)
 
 
-def smooth_l1_loss(input, target, reduction="mean", beta=1.0):
+@checked
+def smooth_l1_loss(input, target, *, reduction="mean", beta=1.0):
     """d^2 / (2 beta) for d = |x - t| < beta, d - beta / 2 beyond. Girshick 2015, eq. 3."""
     _check_shapes("smooth_l1_loss", input, target)
     if beta < 0:
         raise InputError("smooth_l1_loss", "beta", ">= 0", beta)
     if beta == 0:
-        return l1_loss(input, target, reduction)
+        return l1_loss(input, target, reduction=reduction)
     return reduced("smooth_l1_loss", _huber(input - target, beta) / beta, reduction)
 
 
-def huber_loss(input, target, reduction="mean", delta=1.0):
+@checked
+def huber_loss(input, target, *, reduction="mean", delta=1.0):
     """d^2 / 2 for d = |x - t| < delta, delta (d - delta / 2) beyond."""
     _check_shapes("huber_loss", input, target)
     if not delta > 0:
@@ -158,7 +170,8 @@ def _huber(difference, delta):
     return c * (d - 0.5 * c)
 
 
-def binary_cross_entropy(input, target, weight=None, reduction="mean"):
+@checked
+def binary_cross_entropy(input, target, weight=None, *, reduction="mean"):
     """-t ln x - (1 - t) ln(1 - x) for probabilities x, the logarithms cut at -100 as in PyTorch."""
     _check_shapes("binary_cross_entropy", input, target)
     values = raw(input)
@@ -172,7 +185,8 @@ def binary_cross_entropy(input, target, weight=None, reduction="mean"):
     return reduced("binary_cross_entropy", losses if weight is None else losses * weight, reduction)
 
 
-def binary_cross_entropy_with_logits(input, target, weight=None, reduction="mean", pos_weight=None):
+@checked
+def binary_cross_entropy_with_logits(input, target, weight=None, *, reduction="mean", pos_weight=None):
     """max(x, 0) - x t + ln(1 + e^-|x|), which is -t ln s(x) - (1 - t) ln(1 - s(x)) without overflow; pos_weight scales t."""
     _check_shapes("binary_cross_entropy_with_logits", input, target)
     positive = E.softplus(-input)  # -ln sigmoid(x)
@@ -183,7 +197,8 @@ def binary_cross_entropy_with_logits(input, target, weight=None, reduction="mean
     return reduced("binary_cross_entropy_with_logits", losses if weight is None else losses * weight, reduction)
 
 
-def kl_div(input, target, reduction="mean", log_target=False):
+@checked
+def kl_div(input, target, *, reduction="mean", log_target=False):
     """t (ln t - x) for log-probabilities x, 0 where t = 0; 'batchmean' divides the sum by the batch size."""
     _check_shapes("kl_div", input, target)
     check_choice("kl_div", "reduction", reduction, ("none", "mean", "sum", "batchmean"))

@@ -2,11 +2,14 @@
 
 import math
 
-from ...autograd import raw
+from ...autograd import Traced, is_grad_enabled, raw
 from ...errors import InputError
+from ...kernels.channel_norm import running_average
 from ...ops import normalize as N
+from ...ops import shape as S
+from ...ops.checks import NUMBER, OPTIONAL, checked
 from ...ops.elementwise import rsqrt
-from .checks import check_float
+from .checks import check_dtypes, check_float
 
 __all__ = ["batch_norm", "layer_norm", "group_norm", "instance_norm", "local_response_norm"]
 
@@ -24,9 +27,17 @@ def _per_channel(function, name, vector, x):
         return None
     if tuple(vector.shape) != (x.shape[1],):
         raise InputError(function, name, f"of shape ({x.shape[1]},), one number per channel", f"shape {tuple(vector.shape)}")
-    return vector.reshape((1, -1) + (1,) * (x.ndim - 2))
+    shape = (1, x.shape[1]) + (1,) * (x.ndim - 2)
+    return S.reshape(vector, shape=shape) if isinstance(vector, Traced) else vector.reshape(shape)
 
 
+def _written(buffer):
+    """Tell a tensor that its memory was written."""
+    if isinstance(buffer, Traced):
+        buffer._watch().bump()
+
+
+@checked(running_mean=OPTIONAL, running_var=OPTIONAL)
 def batch_norm(input, running_mean, running_var, weight=None, bias=None, training=False, momentum=0.1, eps=1e-5):
     """(x - m) / sqrt(s^2 + eps) * weight + bias per channel (dim 1). Ioffe, Szegedy 2015, algorithms 1 and 2.
 
@@ -35,13 +46,16 @@ def batch_norm(input, running_mean, running_var, weight=None, bias=None, trainin
     Otherwise m and s^2 are the running buffers, which are constants.
     """
     check_float("batch_norm", input)
+    check_dtypes("batch_norm", input, weight=weight, bias=bias)
     if input.ndim < 2:
         raise InputError("batch_norm", "input", "of shape (n, c, ...)", f"shape {tuple(input.shape)}")
+    if not is_grad_enabled():  # nothing is recorded: arrays will do
+        weight, bias = raw(weight), raw(bias)
     weight, bias = (_per_channel("batch_norm", name, v, input) for name, v in (("weight", weight), ("bias", bias)))
     if not training:
         if running_mean is None or running_var is None:
             raise InputError("batch_norm", "running_mean, running_var", "given when training is False", "None")
-        centre, variance = (raw(_per_channel("batch_norm", name, v, input)) for name, v in
+        centre, variance = (_per_channel("batch_norm", name, raw(v), input) for name, v in
                             (("running_mean", running_mean), ("running_var", running_var)))
         return N.frozen_normalize(input, 1.0 if weight is None else weight, 0.0 if bias is None else bias,
                                   centre=centre.copy(), root=rsqrt(variance + eps))
@@ -51,17 +65,19 @@ def batch_norm(input, running_mean, running_var, weight=None, bias=None, trainin
                          "A variance needs two values: use a larger batch, or model.eval()")
     axes = (0, *range(2, input.ndim))
     y, (mean, variance) = _normalized(input, weight, bias, axes, eps)
-    for buffer, batch in ((running_mean, mean), (running_var, variance * (count / (count - 1)))):
+    for buffer, batch, factor in ((running_mean, mean, 1.0), (running_var, variance, count / (count - 1))):
         if buffer is not None:
-            _per_channel("batch_norm", "running buffer", buffer, input)
-            buffer._data[...] = (1 - momentum) * buffer._data + momentum * batch.reshape(-1)
-            buffer._watch().bump()
+            _per_channel("batch_norm", "running_mean and running_var", buffer, input)
+            running_average(raw(buffer), batch.reshape(-1), momentum=momentum, factor=factor)
+            _written(buffer)
     return y
 
 
+@checked
 def layer_norm(input, normalized_shape, weight=None, bias=None, eps=1e-5):
     """(x - m) / sqrt(s^2 + eps) * weight + bias over the last axes, which have `normalized_shape`. Ba et al. 2016, eq. 4."""
     check_float("layer_norm", input)
+    check_dtypes("layer_norm", input, weight=weight, bias=bias)
     shape = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
     if not shape or tuple(input.shape[input.ndim - len(shape) :]) != shape:
         raise InputError("layer_norm", "input", f"of a shape that ends in {shape}", f"shape {tuple(input.shape)}")
@@ -71,9 +87,11 @@ def layer_norm(input, normalized_shape, weight=None, bias=None, eps=1e-5):
     return _normalized(input, weight, bias, tuple(range(input.ndim - len(shape), input.ndim)), eps)[0]
 
 
+@checked
 def group_norm(input, num_groups, weight=None, bias=None, eps=1e-5):
     """Normalisation over each sample's groups of consecutive channels, then scale and shift per channel. Wu, He 2018."""
     check_float("group_norm", input)
+    check_dtypes("group_norm", input, weight=weight, bias=bias)
     if input.ndim < 2:
         raise InputError("group_norm", "input", "of shape (n, c, ...)", f"shape {tuple(input.shape)}")
     if not isinstance(num_groups, int) or num_groups < 1 or input.shape[1] % num_groups:
@@ -89,10 +107,12 @@ def _scale_shift(function, y, weight, bias):
     return y if bias is None else y + _per_channel(function, "bias", bias, y)
 
 
+@checked
 def instance_norm(input, running_mean=None, running_var=None, weight=None, bias=None, use_input_stats=True, momentum=0.1,
                   eps=1e-5):
     """Batch normalisation of each sample on its own: over the pixels of each channel. Ulyanov et al. 2016."""
     check_float("instance_norm", input)
+    check_dtypes("instance_norm", input, weight=weight, bias=bias)
     if input.ndim < 3:
         raise InputError("instance_norm", "input", "of shape (n, c, ...pixels)", f"shape {tuple(input.shape)}")
     if not use_input_stats:
@@ -103,11 +123,13 @@ def instance_norm(input, running_mean=None, running_var=None, weight=None, bias=
     y, (mean, variance) = _normalized(input, None, None, tuple(range(2, input.ndim)), eps)
     for buffer, batch in ((running_mean, mean), (running_var, variance * (count / (count - 1)))):
         if buffer is not None:
-            buffer._data[...] = (1 - momentum) * buffer._data + momentum * batch.mean(axis=0).reshape(-1)
-            buffer._watch().bump()
+            _per_channel("instance_norm", "running_mean and running_var", buffer, input)
+            raw(buffer)[...] = (1 - momentum) * raw(buffer) + momentum * batch.mean(axis=0).reshape(-1)
+            _written(buffer)
     return _scale_shift("instance_norm", y, weight, bias)
 
 
+@checked(k=NUMBER)
 def local_response_norm(input, size, alpha=1e-4, beta=0.75, k=1.0):
     """x_c / (k + alpha/size * sum of x^2 over `size` neighbouring channels)^beta.
 

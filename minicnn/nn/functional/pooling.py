@@ -1,7 +1,9 @@
 """Max, average and adaptive pooling, as torch.nn.functional has them."""
 
+from ...autograd import is_grad_enabled
 from ...errors import InputError
 from ...ops import pool as P
+from ...ops.checks import checked
 from .checks import check_input, pair
 
 __all__ = [
@@ -31,6 +33,7 @@ def _as_batch(function, x):
     return (x, False) if x.ndim == 4 else (x.reshape((1, *x.shape)), True)
 
 
+@checked
 def max_pool2d(input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False, return_indices=False):
     """The largest entry of each window; padding never wins. stride defaults to kernel_size.
 
@@ -39,13 +42,15 @@ def max_pool2d(input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode
     x, single = _as_batch("max_pool2d", input)
     kernel, stride, padding, dilation = _window("max_pool2d", kernel_size, stride, padding, dilation)
     _check_fits("max_pool2d", x, kernel, padding, dilation)
-    y = P.max_pool2d(x, kernel=kernel, stride=stride, padding=padding, dilation=dilation, ceil_mode=bool(ceil_mode))
+    pool = P.max_pool2d if is_grad_enabled() and getattr(x, "requires_grad", True) else P.max_pool2d_values
+    y = pool(x, kernel=kernel, stride=stride, padding=padding, dilation=dilation, ceil_mode=bool(ceil_mode))
     index = P.max_pool2d_index(x, kernel, stride, padding, dilation, bool(ceil_mode)) if return_indices else None
     if single:
         y, index = y.reshape(y.shape[1:]), index if index is None else index.reshape(index.shape[1:])
     return (y, index) if return_indices else y
 
 
+@checked
 def avg_pool2d(input, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True, divisor_override=None):
     """The mean of each window. count_include_pad: zeros of the padding count as entries (PyTorch's default)."""
     x, single = _as_batch("avg_pool2d", input)
@@ -60,14 +65,16 @@ def avg_pool2d(input, kernel_size, stride=None, padding=0, ceil_mode=False, coun
 
 def _adaptive_size(function, x, output_size):
     """Output size with None meaning the input's."""
-    sizes = (output_size, output_size) if output_size is None or isinstance(output_size, int) else tuple(output_size)
-    if len(sizes) != 2 or not all(n is None or (isinstance(n, int) and n >= 1) for n in sizes):
+    sizes = (output_size, output_size) if output_size is None or isinstance(output_size, int) else output_size
+    good = isinstance(sizes, (tuple, list)) and len(sizes) == 2
+    if not good or not all(n is None or (isinstance(n, int) and n >= 1) for n in sizes):
         raise InputError(function, "output_size", "a positive int, or a pair of positive ints or None", output_size)
     if 0 in x.shape[2:]:
         raise InputError(function, "input", "of non-empty height and width", f"shape {tuple(x.shape)}")
     return tuple(n if m is None else m for m, n in zip(sizes, x.shape[2:]))
 
 
+@checked
 def adaptive_avg_pool2d(input, output_size):
     """Means over windows that cut the input into output_size parts: rows floor(i h / oh) to ceil((i + 1) h / oh)."""
     x, single = _as_batch("adaptive_avg_pool2d", input)
@@ -76,6 +83,7 @@ def adaptive_avg_pool2d(input, output_size):
     return y.reshape(y.shape[1:]) if single else y
 
 
+@checked
 def adaptive_max_pool2d(input, output_size, return_indices=False):
     """Maxima over windows that cut the input into output_size parts, as in adaptive_avg_pool2d."""
     x, single = _as_batch("adaptive_max_pool2d", input)
@@ -100,6 +108,7 @@ def _row(function, name, value, other):
     return None if value is None else (other, *pair(function, name, value, 0, 1))
 
 
+@checked
 def max_pool1d(input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False, return_indices=False):
     """max_pool2d along one axis: input (n, c, l) or (c, l)."""
     row = [_row("max_pool1d", name, v, o) for name, v, o in (
@@ -107,6 +116,7 @@ def max_pool1d(input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode
     return _flat("max_pool1d", max_pool2d, input, *row, ceil_mode, return_indices)
 
 
+@checked
 def avg_pool1d(input, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True):
     """avg_pool2d along one axis: input (n, c, l) or (c, l)."""
     row = [_row("avg_pool1d", name, v, o) for name, v, o in (
@@ -114,11 +124,13 @@ def avg_pool1d(input, kernel_size, stride=None, padding=0, ceil_mode=False, coun
     return _flat("avg_pool1d", avg_pool2d, input, *row, ceil_mode, count_include_pad)
 
 
+@checked
 def adaptive_avg_pool1d(input, output_size):
     """adaptive_avg_pool2d along one axis."""
     return _flat("adaptive_avg_pool1d", adaptive_avg_pool2d, input, (1, output_size))
 
 
+@checked
 def adaptive_max_pool1d(input, output_size, return_indices=False):
     """adaptive_max_pool2d along one axis."""
     return _flat("adaptive_max_pool1d", adaptive_max_pool2d, input, (1, output_size), return_indices)
