@@ -14,11 +14,13 @@ project = "minicnn"
 author = "The minicnn authors"
 copyright = "2026, The minicnn authors"
 release = importlib.metadata.version("minicnn")
-extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx_proof", "sphinx_exercise"]
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx_proof", "sphinx_exercise", "sphinx-mathjax-offline"]  # no network needed to read
 exclude_patterns = ["_build", "conf.py"]
 
 html_theme = "furo"
 html_title = f"minicnn {release}"
+html_static_path = ["_static"]
+html_css_files = ["minicnn.css"]
 myst_enable_extensions = ["amsmath", "colon_fence", "dollarmath", "deflist"]
 math_numfig = False  # equations keep the numbers of their labels
 myst_heading_anchors = 3
@@ -86,15 +88,23 @@ def write_equations_page(app):
     (HERE / "equations.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
-def name_tests(app, docname, source):
-    """Below each numbered equation of a note, the names of its tests, linked to the page that lists them."""
+def link_equations(app, docname, source):
+    """(8.3) in the prose of a note or lesson becomes a link; below each numbered equation stand its tests, linked to their page."""
     def with_tests(match):
         number = match[1]
         names = ", ".join(f"<code>{name}</code>" for _, name in app.tests_of.get(number, ()))
         return f'{match[0]}\n\n<small>Tested by <a href="../equations.html#test-{number.replace(".", "-")}">{names}</a></small>\n'
 
+    def as_link(match):
+        return f"{{eq}}`{match[1]}`" if match[1] in app.tests_of else match[0]
+
+    prose = re.compile(r"(?<![\w(,.`$])\((\d+\.\d+)\)")
     if docname.startswith("notes/ch"):
-        source[0] = re.sub(r"^```\{math\}\n:label: (\d+\.\d+)\n.*?^```$", with_tests, source[0], flags=re.M | re.S)
+        parts = re.split(r"(^```.*?^```$|^\$\$.*?^\$\$)", source[0], flags=re.M | re.S)  # odd ones are code and displayed formulas
+        text = "".join(part if i % 2 else prose.sub(as_link, part) for i, part in enumerate(parts))
+        source[0] = re.sub(r"^```\{math\}\n:label: (\d+\.\d+)\n.*?^```$", with_tests, text, flags=re.M | re.S)
+    elif docname.startswith("lessons/ch"):
+        source[0] = re.sub(r"^# .*$", lambda line: prose.sub(as_link, line[0]), source[0], flags=re.M)
 
 
 def prepare(app, config):
@@ -107,5 +117,5 @@ def prepare(app, config):
 def setup(app):
     """Called by Sphinx."""
     app.connect("config-inited", prepare)
-    app.connect("source-read", name_tests)
+    app.connect("source-read", link_equations)
     app.connect("doctree-read", number_equations)
