@@ -195,7 +195,7 @@ class Traced:
         """The guard of this memory, made when it is first needed: most results are never written to."""
         if self._guard is None:
             self._guard = Guard()
-            if self._node is not None:
+            if self._node is not None and self._node.plan.keep_y:
                 self._node.y_guard = self._guard
         return self._guard
 

@@ -82,11 +82,21 @@ def _raw_index(index, xp):
 
 
 def as_dtype(function, dtype):
-    """Anything that names a dtype ('float32', np.int64, float), as a NumPy dtype."""
+    """Anything that names a dtype that minicnn computes with ('float32', np.int64, float), as a NumPy dtype."""
     try:
-        return np.dtype(dtype)
+        return _known(function, "dtype", np.dtype(dtype))
     except (TypeError, ValueError) as error:
+        if isinstance(error, InputError):
+            raise
         raise InputError(function, "dtype", "a NumPy dtype such as np.float32", repr(dtype)) from error
+
+
+def _known(function, argument, kind):
+    """A dtype, if it is one that minicnn computes with."""
+    if kind.kind not in "fiub" or kind.itemsize > 8 or kind == np.float16:
+        hint = "Convert it first: minicnn computes in float32 and float64" if kind.kind in "fV" else ""
+        raise InputError(function, argument, "numbers: float32, float64, integers or booleans", f"dtype {kind}", hint)
+    return kind
 
 
 def _checked_array(data, dtype, copy):
@@ -96,10 +106,7 @@ def _checked_array(data, dtype, copy):
     array = data if is_array(data) else np.asarray(data)
     if dtype is None and array is not data and array.dtype == np.float64 and not isinstance(data, np.generic):
         dtype = np.float32
-    kind = array.dtype if dtype is None else as_dtype("Tensor", dtype)
-    if kind.kind not in "fiub" or kind.itemsize > 8 or kind == np.float16:
-        hint = "Convert it first: minicnn computes in float32 and float64" if kind.kind in "fV" else ""
-        raise InputError("Tensor", "data", "numbers: float32, float64, integers or booleans", f"dtype {kind}", hint)
+    kind = _known("Tensor", "data", array.dtype) if dtype is None else as_dtype("Tensor", dtype)
     if copy or array.dtype != kind:
         return xp_of(array).array(array, dtype=kind)  # own memory: nobody can write into it behind our back
     return array
@@ -117,8 +124,8 @@ class Tensor(Traced):
 
     def __init__(self, data, requires_grad=False, dtype=None):
         self._data = _checked_array(data, dtype, copy=True)
-        if requires_grad:
-            self.requires_grad_()
+        if requires_grad is not False:
+            self.requires_grad_(requires_grad)
 
     # ------------------------------------------------------------------------------------------ what it is
 
@@ -160,7 +167,7 @@ class Tensor(Traced):
 
     def size(self, dim=None):
         """The shape, or the length of one axis."""
-        return self.shape if dim is None else self.shape[dim]
+        return self.shape if dim is None else self.shape[F.axis_of("size", dim, self.ndim)]
 
     def dim(self):
         """Number of axes."""
@@ -236,6 +243,8 @@ class Tensor(Traced):
 
     def requires_grad_(self, requires_grad=True):
         """Ask for a gradient (or no longer); only floating-point leaves can have one. Returns self."""
+        if not isinstance(requires_grad, (bool, np.bool_)):
+            raise InputError("requires_grad_", "requires_grad", "True or False", describe(requires_grad))
         if requires_grad and self._data.dtype.kind != "f":
             raise InputError("requires_grad_", "the tensor", "floating-point", f"dtype {self.dtype}",
                              "Convert it with .float()")
