@@ -3,6 +3,7 @@
     python examples/train_cifar10.py --download --epochs 182        # the paper's 64,000 steps; hours on a CPU
     python examples/train_cifar10.py --epochs 5 --device cuda       # the same schedule, squeezed into five epochs
     python examples/train_cifar10.py --model resnet56 --shortcut none     # plain-56
+    python examples/train_cifar10.py --resume                      # go on after Ctrl-C, a crash, a power cut
     python examples/train_cifar10.py --evaluate runs/cifar10/best.safetensors
 
 The recipe: the mean picture subtracted; 4 pixels of zeros on each side, a random 32x32 crop, a random mirror image; SGD with
@@ -10,7 +11,8 @@ momentum 0.9 and weight decay 1e-4, batches of 128; the rate 0.1, divided by ten
 (12.15). ResNet-110 and deeper begin at a tenth of that for 400 steps. The paper trains on 45,000 images and reports 8.75 %
 test error for ResNet-20, 7.51, 7.17, 6.97 for 32, 44, 56, and 6.43 for 110.
 
-In the folder of --out, after each epoch: last.safetensors and best.safetensors (the weights), history.json, history.png.
+In the folder of --out, after each epoch: best.safetensors (the weights), history.json, history.png, and in checkpoints/ all that
+--resume needs to end with the same numbers as a run without a break.
 """
 
 import argparse
@@ -21,11 +23,10 @@ import time
 from pathlib import Path
 
 import numpy as np
-from safetensors.numpy import load_file, save_file
 
 import minicnn as mc
 from minicnn import data, models, nn, optim, train
-from minicnn.backend import Generator, to_numpy
+from minicnn.backend import Generator
 from minicnn.data import transforms
 from minicnn.errors import MinicnnError
 from minicnn.inspect import plots
@@ -43,6 +44,7 @@ def parse(argv=None):
     parser.add_argument("--workers", type=int, default=2, help="threads that load images (2)")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=Path("runs/cifar10"), help="folder for what is written (runs/cifar10)")
+    parser.add_argument("--resume", action="store_true", help="go on with the run in --out")
     parser.add_argument("--download", action="store_true", help="fetch CIFAR-10, 170 MB, if it is not there")
     parser.add_argument("--evaluate", type=Path, metavar="FILE", help="only test the weights in a file")
     return parser.parse_args(argv)
@@ -78,19 +80,6 @@ def rate(steps, warmup):
     return factor
 
 
-def save(model, path):
-    """The weights as safetensors: written beside, then moved, so that a file under its name is whole."""
-    beside = path.with_suffix(".part")
-    save_file({name: np.asarray(to_numpy(value.data), order="C") for name, value in model.state_dict().items()}, beside)
-    os.replace(beside, path)
-
-
-def load(model, path):
-    """Fill a model with the weights of a file."""
-    model.load_state_dict({name: mc.tensor(value) for name, value in load_file(path).items()})
-    return model
-
-
 def plot(history, path, title):
     """Training and test error of each epoch, in per cent, as in the paper's figure 6."""
     epochs = np.arange(1, len(history.epochs) + 1)
@@ -107,23 +96,22 @@ def train_model(model, args):
     depth = int(args.model.removeprefix("resnet"))
     schedule = optim.lr_scheduler.LambdaLR(optimizer, rate(args.epochs * len(batches), warmup=400 if depth >= 110 else 0))
     args.out.mkdir(parents=True, exist_ok=True)
-    start, best = time.perf_counter(), [0.0]
+    start = time.perf_counter()
 
     def after_epoch(epoch, history):
-        accuracy = history.epochs[-1]["test_accuracy"]
-        save(model, args.out / "last.safetensors")
-        if accuracy > best[0]:
-            best[0] = accuracy
-            save(model, args.out / "best.safetensors")
+        *before, accuracy = history.series("test_accuracy")
+        if accuracy > max(before, default=-1):
+            mc.save(model, args.out / "best.safetensors")
         history.to_json(args.out / "history.json")
         plot(history, args.out / "history.png", f"{args.model}, shortcut {args.shortcut}, CIFAR-10")
 
     history = train.fit(model, batches, optimizer, epochs=args.epochs, scheduler=schedule, schedule_by="step",
-                        validate=test_batches, on_epoch=after_epoch)
+                        validate=test_batches, on_epoch=after_epoch, resume=args.resume,
+                        checkpoint=train.Checkpoint(args.out / "checkpoints", best="test_accuracy"))
     minutes = (time.perf_counter() - start) / 60
     print(f"{args.model}, {mc.inspect.count_parameters(model):,} weights, {len(batches.dataset):,} images, {args.epochs} epochs in "
           f"{minutes:.1f} min on {args.device} ({platform.machine()}, {os.cpu_count()} cores): "
-          f"test error {1 - history.epochs[-1]['test_accuracy']:.2%}, best {1 - best[0]:.2%}")
+          f"test error {1 - history.epochs[-1]['test_accuracy']:.2%}, best {1 - max(history.series('test_accuracy')):.2%}")
     return history
 
 
@@ -132,8 +120,8 @@ def main(argv=None):
     mc.manual_seed(args.seed)
     model = models.get_model(args.model, shortcut=args.shortcut)
     if args.evaluate:
-        load(model, args.evaluate).to(args.device)
-        loss, accuracy = train.evaluate(model, loaders(args)[1], nn.CrossEntropyLoss())
+        model.load_state_dict(mc.load(args.evaluate))
+        loss, accuracy = train.evaluate(model.to(args.device), loaders(args)[1], nn.CrossEntropyLoss())
         print(f"{args.evaluate}: test error {1 - accuracy:.2%}, loss {loss:.4f}")
         return
     train_model(model.to(args.device), args)
@@ -144,3 +132,6 @@ if __name__ == "__main__":
         main()
     except MinicnnError as error:
         sys.exit(f"train_cifar10.py: {error}")
+    except KeyboardInterrupt as stop:
+        print(f"train_cifar10.py: {stop or 'stopped'}", file=sys.stderr)
+        sys.exit(130)

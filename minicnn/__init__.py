@@ -24,6 +24,7 @@ from .derivatives import checkpoint, grad, hessian, hvp, jacobian, jvp, vjp
 from .errors import AnomalyError, DataError, DeviceError, GraphError, InputError, MinicnnError
 from .functions import *  # noqa: F403
 from .functions import __all__ as _functions
+from .kernels import get_num_threads, set_num_threads
 from .tensor import Tensor, as_tensor, tensor
 from .weights import load, save
 
@@ -34,5 +35,5 @@ __all__ = [
     "arange", "empty", "eye", "from_numpy", "full", "linspace", "ones", "ones_like", "rand", "randint", "randn", "randperm",
     "zeros", "zeros_like", "load", "save", "checkpoint", "grad", "hessian", "hvp", "jacobian", "jvp", "vjp",
     "AnomalyError", "DataError", "DeviceError", "GraphError", "InputError", "MinicnnError",
-    "Tensor", "as_tensor", "tensor", *_functions,
+    "get_num_threads", "set_num_threads", "Tensor", "as_tensor", "tensor", *_functions,
 ]

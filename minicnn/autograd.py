@@ -8,12 +8,19 @@ the reverse of the order in which they were made. An input is always older than 
 node's turn comes, every user of its result has already sent its share of the gradient: creation order is a
 topological order, and no recursion is needed.
 
+An example: z = x * y + x. The forward pass leaves two nodes, `mul` (number 1, edges to x and y) and `add` (number 2,
+edges to node 1 and x). The walk gives node 2 the cotangent 1; its rules send 1 to node 1 and 1 to x. Node 1 is next; its
+rules send 1 * y to x and 1 * x to y. Nothing is left, x has collected 1 + y and y has collected x: these are added to
+x.grad and y.grad. To follow it in the code read `Primitive.__call__` (records), `Node` (what is remembered),
+`Node.cotangents` (asks the rules) and `run_backward` (the walk), in this order; the rest is comfort and safety.
+
 Rules are written with operators and primitives. On plain arrays they just compute (first order). On tensors they
 record themselves, and so what they return can be differentiated again: `create_graph=True` gives any order.
 """
 
 import itertools
 import math
+import operator
 import os
 import sys
 import threading
@@ -178,6 +185,7 @@ class Traced:
     # Defaults live on the class: an instance stores only what differs, which makes results cheap to make.
     _node = _guard = _grad = _hooks = None
     requires_grad = False
+    _sum = staticmethod(operator.add)  # how the walk adds two gradients; ops.elementwise sets its `add`, which uses the pool
     _result = None  # the class of all results, which tensor.py sets to Tensor (a Parameter's results are Tensors too)
 
     @classmethod
@@ -579,6 +587,7 @@ def run_backward(outputs, cotangents, targets=None, retain_graph=False, create_g
     pending, owned, leaves, found = {}, set(), {}, {}
 
     def send(vertex, g):
+        """Add g to what has arrived for a vertex so far."""
         key = id(vertex)
         if not isinstance(vertex, Node):
             leaves[key] = vertex
@@ -587,13 +596,13 @@ def run_backward(outputs, cotangents, targets=None, retain_graph=False, create_g
         elif key in owned and not create_graph:
             pending[key] += g  # our own sum of two others: nobody else holds it
         else:
-            pending[key] = pending[key] + g
+            pending[key] = Traced._sum(pending[key], g)
             owned.add(key)
 
     with enable_grad() if create_graph else no_grad():
         for vertex, g in zip(vertices, cotangents):
             send(vertex, g)
-        for node in nodes:
+        for node in nodes:  # newest first: all that used its result have sent their share
             g = pending.pop(id(node), None)
             owned.discard(id(node))
             if g is None or (needed is not None and id(node) not in needed):
@@ -608,7 +617,7 @@ def run_backward(outputs, cotangents, targets=None, retain_graph=False, create_g
                 send(edge, c)
             if not (retain_graph or create_graph):
                 node.release()
-        for key, leaf in leaves.items():
+        for key, leaf in leaves.items():  # what arrived at tensors that no operation made
             g = pending.pop(key)
             if g.dtype != leaf._data.dtype:
                 g = cast(g, dtype=leaf._data.dtype)
@@ -630,7 +639,8 @@ def sum_to(x, *, shape):
     axes = tuple(range(extra)) + tuple(
         i for i, n in enumerate(shape, start=extra) if n == 1 and x.shape[i] != 1
     )
-    if axes and axes == tuple(range(len(axes))) and x.size >= _BLAS_SUM and on_host(x) and x.flags.c_contiguous and x.dtype.kind == "f":
+    leading = axes and axes == tuple(range(len(axes)))
+    if leading and x.size >= _BLAS_SUM and on_host(x) and x.flags.c_contiguous and x.dtype.kind == "f":
         rows = x.reshape(math.prod(x.shape[: len(axes)]), -1)  # sums down columns are ones' x, which BLAS does several times faster
         return (np.ones(rows.shape[0], x.dtype) @ rows).reshape(shape)
     return x.sum(axis=axes, keepdims=True).reshape(shape) if axes else x.reshape(shape)

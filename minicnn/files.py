@@ -1,5 +1,6 @@
 """Files: reading with errors that name the path, and writing so that a name holds the old content or the whole new one."""
 
+import glob
 import os
 import time
 from contextlib import contextmanager, suppress
@@ -9,6 +10,8 @@ from tempfile import NamedTemporaryFile
 from .errors import DataError
 
 __all__ = ["opened", "Replacement", "write_file", "remove_stale"]
+
+STALE = 3600  # seconds after which nobody writes to a partial file any more: its process was killed
 
 
 @contextmanager
@@ -42,6 +45,7 @@ class Replacement:
     def __enter__(self):
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
+            remove_stale(self.path.parent, glob.escape(self.path.name), STALE)
             self.file = NamedTemporaryFile(dir=self.path.parent, prefix=f".{self.path.name}.", suffix=".part", delete=False)
         except OSError as error:
             raise DataError(f"{self.path}: cannot write there: {error}") from error

@@ -167,6 +167,8 @@ class Tensor(Traced):
 
     def size(self, dim=None):
         """The shape, or the length of one axis."""
+        if dim is not None and self.ndim == 0:
+            raise InputError("size", "dim", "left out for a scalar", dim)
         return self.shape if dim is None else self.shape[F.axis_of("size", dim, self.ndim)]
 
     def dim(self):

@@ -4,6 +4,7 @@ All checks run in float64. A central difference (f(x+h) - f(x-h)) / 2h has an er
 which is least near h = eps^(1/3), about 6e-6 times max(1, |x|): some ten digits are right there.
 """
 
+import inspect
 import math
 
 import numpy as np
@@ -38,25 +39,48 @@ def _scalar_of(f, cotangent):
     return value
 
 
-def _difference(value, arrays, k, direction, h):
-    """Central difference along `direction` in argument k, with one of half the step as a second opinion.
-
-    Returns (best estimate, noise floor, whether a kink seems to lie inside the step). On a smooth function the two
-    estimates differ by O(h^2); at a kink the one-sided slopes differ by much more, and do not come together.
-    """
+def _along(value, arrays, k, direction):
+    """t -> the value with t * direction added to argument k."""
 
     def at(t):
         moved = list(arrays)
         moved[k] = arrays[k] + t * direction
         return value(moved)
 
-    plus, minus, centre = at(h), at(-h), value(arrays)
+    return at
+
+
+def _rounding(values, h):
+    """How far rounding may move a difference quotient of these values over h."""
+    return 8 * np.finfo(np.float64).eps * max(*map(abs, values), 1e-300) / h
+
+
+def _difference(at, h):
+    """(derivative of `at` at 0, noise floor): a central difference, with one of half the step to gain two orders in h."""
+    plus, minus = at(h), at(-h)
     slope, half = (plus - minus) / (2 * h), (at(h / 2) - at(-h / 2)) / h
-    right, left = (plus - centre) / h, (centre - minus) / h
-    noise = 8 * np.finfo(np.float64).eps * max(abs(plus), abs(minus), abs(centre), 1e-300) / h
-    curved = abs(slope - half) + noise + h * abs(slope)
-    kink = abs(right - left) > 1e-2 * (abs(right) + abs(left)) + 1e3 * curved
-    return (4 * half - slope) / 3, noise + abs(half - slope) / 3, kink
+    return (4 * half - slope) / 3, _rounding((plus, minus), h) + abs(half - slope) / 3
+
+
+def _has_kink(at, h):
+    """Whether `at` seems to have a kink between -h and h.
+
+    The slopes to the right and to the left differ by t f'' over a step t if f is smooth, so half the step halves the gap.
+    A kink makes a gap that does not shrink with the step, or is gone as soon as the kink lies beyond it.
+    """
+    values = {t: at(t) for t in (0.0, h, -h, h / 2, -h / 2, h / 4, -h / 4)}
+    gap = {t: (values[t] - 2 * values[0.0] + values[-t]) / t for t in (h, h / 2, h / 4)}
+    slack = 0.3 * abs(gap[h]) + 16 * _rounding(values.values(), h)
+    return any(abs(gap[h] - n * gap[h / n]) > slack for n in (2, 4))
+
+
+def _argument(f, k):
+    """'argument 1 (w)', or without the name where f does not tell."""
+    try:
+        names = [p.name for p in inspect.signature(f).parameters.values() if p.kind != p.VAR_POSITIONAL]
+    except (ValueError, TypeError):
+        names = []
+    return f"argument {k} ({names[k]})" if k < len(names) else f"argument {k}"
 
 
 def _entries(shape, count, rng):
@@ -96,18 +120,19 @@ def check_grads(f, *arrays, order=1, rtol=1e-6, atol=1e-8, entries=16, seed=0, n
         h = 6e-6 * max(1.0, float(np.abs(a).max()))
         unit = rng.normal(size=a.shape)
         unit /= np.linalg.norm(unit)
-        probes = [("along a random direction", unit)]
+        probes = []  # the single entries come first: an error can then name one
         for index in _entries(a.shape, entries, rng):
             one = np.zeros_like(a)
             one[index] = 1.0
             probes.append((f"at entry {tuple(int(i) for i in index)}", one))
-        for where, direction in probes:
-            expected, noise, kink = _difference(value, arrays, k, direction, h)
+        for where, direction in [*probes, ("along a random direction", unit)]:
+            at = _along(value, arrays, k, direction)
+            expected, noise = _difference(at, h)
             got = float((g * direction).sum())
             if not abs(got - expected) <= atol + rtol * abs(expected) + noise:
-                reason = "; a kink lies within the step, so move the sample away from it" if kink else ""
+                reason = "; a kink lies within the step, so move the sample away from it" if _has_kink(at, h) else ""
                 raise GradientMismatch(
-                    f"{name}: derivative of argument {k} {where} (order {order}): rule {got:.12g}, difference "
+                    f"{name}: derivative of {_argument(f, k)} {where} (order {order}): rule {got:.12g}, difference "
                     f"{expected:.12g}, noise floor {noise:.1e}{reason}"
                 )
     if order > 1:

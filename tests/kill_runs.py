@@ -2,7 +2,8 @@
 
     python kill_runs.py FOLDER TIMES
 
-Each life is a forked process that goes on from the newest checkpoint and is killed with SIGKILL after a random time. Prints
+Each life is a forked process that goes on from the newest checkpoint and is killed with SIGKILL at a random moment: after so many
+steps and so many thousandths of a second. Prints
 what was found after each, and whether the run, once it is left in peace, ends as one that was never killed.
 """
 
@@ -47,21 +48,23 @@ def build(shared):
 
 
 def live(folder, shared, epochs):
-    """Go on from the newest checkpoint; the counter of steps begins at what that one has."""
-    run = build(shared)
-    checkpoint = train.Checkpoint(folder, every=EVERY, keep=2)
-    latest = checkpoint.latest()
-    shared[:8] = (0 if latest is None else int(latest.name[4:12])).to_bytes(8, "little")
+    """Go on from the newest checkpoint."""
+    run, checkpoint = build(shared), train.Checkpoint(folder, every=EVERY, keep=2)
     train.fit(**run, epochs=epochs, progress=False, checkpoint=checkpoint, resume=True)
     return run["model"]
 
 
-def killed(folder, shared, seconds):
+def killed(folder, shared, steps, seconds):
     """One life, and what it left."""
+    latest = train.Checkpoint(folder).latest()
+    start = 0 if latest is None else int(latest.name[4:12])
+    shared[:8] = start.to_bytes(8, "little")
     child = os.fork()
     if child == 0:
         live(folder, shared, 100_000)
         os._exit(1)  # nobody lives that long
+    while int.from_bytes(shared[:8], "little") < start + steps:
+        time.sleep(0.0002)
     time.sleep(seconds)
     os.kill(child, signal.SIGKILL)
     assert os.waitpid(child, 0)[1] == signal.SIGKILL
@@ -83,7 +86,7 @@ def clear(folder):
 
 def main(folder, times):
     moments, shared = random.Random(int(time.time())), mmap.mmap(-1, 8)
-    lives = [killed(folder, shared, moments.uniform(0.01, 0.12)) for _ in range(times)]
+    lives = [killed(folder, shared, moments.randint(0, 12), moments.uniform(0, 0.006)) for _ in range(times)]
     epochs = lives[-1]["saved"] // 10 + 2
     model = live(folder, shared, epochs)
     whole = build(mmap.mmap(-1, 8))

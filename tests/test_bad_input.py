@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import minicnn as mc
-from minicnn import nn, optim
+from minicnn import data, nn, optim
 from minicnn.errors import InputError
 from minicnn.nn import functional as F
 
@@ -84,7 +84,20 @@ CASES = [
     (lambda: optim.SGD([], lr=0.1), "SGD: "),
     (lambda: optim.SGD([t(2).requires_grad_()], lr=-1), "SGD: lr must be"),
     (lambda: optim.Adam([t(2).requires_grad_()], betas=(1.0, 0.9)), "Adam: "),
-    (lambda: nn.Linear(2, 3).load_state_dict({}), "weight"),
+    (lambda: nn.Linear(2, 3).load_state_dict({}), "Linear.load_state_dict: state_dict must be of this module's names and shapes, got missing: weight, bias. Build the module as it was when it was saved"),
+    (lambda: F.relu([1.0]), "relu: input must be a Tensor, got list [1.0]. Wrap it: minicnn.tensor(data)"),
+    (lambda: F.layer_norm(t(2, 3), 3, eps=-1), "layer_norm: eps must be a number >= 0, got int -1"),
+    (lambda: F.softplus(t(2), beta="2"), "softplus: beta must be a number, got str '2'"),
+    (lambda: F.max_pool2d(t(1, 1, 4, 4), 2, ceil_mode="yes"), "max_pool2d: ceil_mode must be True or False, got str 'yes'"),
+    (lambda: F.linear(t(2, 3), t(4, 3).double()), "linear: weight must be of dtype float32, as the tensor beside it, got float64. Convert one with .to(dtype)"),
+    (lambda: nn.BatchNorm2d(3, momentum="slow"), "BatchNorm2d: momentum must be a number or None, got str 'slow'"),
+    (lambda: nn.BatchNorm2d(3)(t(1, 3, 1, 1)), "batch_norm: input must be more than one value per channel in training, got shape (1, 3, 1, 1). A variance needs two values: use a larger batch, or model.eval()"),
+    (lambda: nn.init.normal_(t(2), std=float("nan")), "normal_: std must be a finite number, got float nan"),
+    (lambda: t(2, 3).reshape("a"), "reshape: shape must be ints, got str 'a'"),
+    (lambda: t(2, 3).add_(t(4)), "add_: the other operand must be a number, or of a shape that fits (2, 3), got float32 of shape (4,)"),
+    (lambda: t(2, 3).sum(True), "sum: dim must be an int, or several in a tuple, got True"),
+    (lambda: mc.zeros(2, dtype="real"), "dtype must be a NumPy dtype such as np.float32, got 'real'"),
+    (lambda: data.DataLoader([]), "DataLoader: dataset must be at least one sample long, got an empty data set. Check the path, the split and the filter that made it"),
     (lambda: nn.Linear(2, 3).load_state_dict({"weight": np.zeros((2, 3), "f"), "bias": np.zeros(3, "f")}), "(3, 2)"),
 ]
 

@@ -23,6 +23,7 @@ def test_write_file_replaces_at_once(tmp_path):
     assert listed(tmp_path / "new") == ["a"] and (tmp_path / "new" / "a").read_bytes() == b"new"
 
 
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="the names of open files are read from /proc")
 def test_content_then_name_then_folder_reach_the_disk(tmp_path, monkeypatch):
     """The order of the three, and that the name appears with the whole content."""
     calls, path = [], tmp_path / "a"
@@ -98,3 +99,7 @@ def test_stale_parts_are_removed_and_fresh_ones_are_not(tmp_path):
         os.utime(tmp_path / name, (time.time() - age,) * 2)
     remove_stale(tmp_path, "a", 60)
     assert listed(tmp_path) == [".a.2.part", ".b.1.part", "a.part"]
+    (tmp_path / ".[x].1.part").touch()  # no pattern
+    os.utime(tmp_path / ".[x].1.part", (0, 0))
+    write_file(tmp_path / "[x]", b"")
+    assert listed(tmp_path) == [".a.2.part", ".b.1.part", "[x]", "a.part"]

@@ -31,7 +31,8 @@ OMITTED = {
     "nn.BatchNorm1d": {"bias"}, "nn.BatchNorm2d": {"bias"}, "nn.GroupNorm": {"bias"}, "nn.InstanceNorm1d": {"bias"},
     "nn.InstanceNorm2d": {"bias"},
     "Module.named_parameters": {"remove_duplicate"}, "Module.named_buffers": {"remove_duplicate"},
-    "Module.modules": {"remove_duplicate"}, "Module.named_modules": {"remove_duplicate"}, "Module.load_state_dict": {"assign"}, "Module.cuda": set(),
+    "Module.modules": {"remove_duplicate"}, "Module.named_modules": {"remove_duplicate"},
+    "Module.load_state_dict": {"assign"}, "Module.cuda": set(),
     "Module.register_forward_hook": {"prepend", "with_kwargs", "always_call"},
     "Module.register_forward_pre_hook": {"prepend", "with_kwargs"}, "Module.register_full_backward_hook": {"prepend"},
     "data.DataLoader": {

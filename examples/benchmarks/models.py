@@ -3,7 +3,7 @@
 Each builder returns (model, input shape of one sample, classes). `MODELS` says with which batch a network is measured.
 """
 
-__all__ = ["MODELS", "build"]
+__all__ = ["MODELS", "ON_GPU", "build"]
 
 
 def mlp(lib):
@@ -128,6 +128,32 @@ def vit(lib):
     return ViT(), (3, 32, 32)
 
 
+def resnet50(lib):
+    """ResNet-50 for ImageNet: 1 x 1, 3 x 3, 1 x 1, in 3, 4, 6, 3 blocks, the stride in the 3 x 3 (He et al. 2016, table 1)."""
+    nn = lib.nn
+
+    class Block(nn.Module):
+        def __init__(self, c, f, stride):
+            super().__init__()
+            self.conv1, self.bn1 = nn.Conv2d(c, f, 1, bias=False), nn.BatchNorm2d(f)
+            self.conv2, self.bn2 = nn.Conv2d(f, f, 3, stride, 1, bias=False), nn.BatchNorm2d(f)
+            self.conv3, self.bn3 = nn.Conv2d(f, 4 * f, 1, bias=False), nn.BatchNorm2d(4 * f)
+            self.relu = nn.ReLU()
+            self.down = nn.Identity() if stride == 1 and c == 4 * f else nn.Sequential(
+                nn.Conv2d(c, 4 * f, 1, stride, bias=False), nn.BatchNorm2d(4 * f))
+
+        def forward(self, x):
+            y = self.relu(self.bn2(self.conv2(self.relu(self.bn1(self.conv1(x))))))
+            return self.relu(self.bn3(self.conv3(y)) + self.down(x))
+
+    layers, c = [nn.Conv2d(3, 64, 7, 2, 3, bias=False), nn.BatchNorm2d(64), nn.ReLU(), nn.MaxPool2d(3, 2, 1)], 64
+    for f, blocks, stride in ((64, 3, 1), (128, 4, 2), (256, 6, 2), (512, 3, 2)):
+        for i in range(blocks):
+            layers.append(Block(c, f, 1 if i else stride))
+            c = 4 * f
+    return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(2048, 1000)), (3, 224, 224)
+
+
 # name -> (builder, batch, "train" or "infer")
 MODELS = {
     "mlp": (mlp, 128, "train"),
@@ -139,7 +165,9 @@ MODELS = {
     "vit": (vit, 64, "train"),
     "lenet-1": (lenet, 1, "infer"),
     "resnet20-1": (resnet20, 1, "infer"),
+    "resnet50": (resnet50, 32, "train"),
 }
+ON_GPU = ("resnet20", "resnet50")  # what is measured there unless asked otherwise; on the CPU all but the last
 
 
 def build(name, lib):

@@ -1,6 +1,7 @@
 """How fast is minicnn? Training steps and predictions against its own bare matrix product, and against PyTorch if it is there.
 
     python examples/benchmarks/run.py [--only resnet20 lenet] [--rounds 9] [--threads 2] [--seconds 1] [--json FILE]
+    python examples/benchmarks/run.py --device cuda [--tf32]      # ResNet-20, batch 128, and ResNet-50, batch 32
 
 Each library runs in a process of its own. In every round each does a burst of steps, one after the other, and the ratio of
 the two times is taken within the round; the table shows the median over rounds. Another program on the machine disturbs
@@ -20,16 +21,16 @@ import time
 
 HERE = pathlib.Path(__file__).parent
 sys.path.insert(0, str(HERE))
-from models import MODELS  # noqa: E402
+from models import MODELS, ON_GPU  # noqa: E402
 
 
 class Worker:
     """A process that runs one network in one library."""
 
-    def __init__(self, library, model, threads):
+    def __init__(self, library, model, threads, *device):
         path = os.pathsep.join(filter(None, [str(HERE.parents[1]), os.environ.get("PYTHONPATH")]))
         environment = {**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": str(threads)}
-        self.process = subprocess.Popen([sys.executable, str(HERE / "worker.py"), library, model, str(threads)], text=True,
+        self.process = subprocess.Popen([sys.executable, str(HERE / "worker.py"), library, model, str(threads), *device], text=True,
                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment)
         self.facts = json.loads(self.process.stdout.readline())
 
@@ -45,9 +46,9 @@ class Worker:
         self.process.wait()
 
 
-def measure(model, libraries, rounds, seconds, threads):
+def measure(model, libraries, rounds, seconds, threads, device):
     """The row of one network: times, ratios, memory."""
-    workers = {library: Worker(library, model, threads) for library in libraries}
+    workers = {library: Worker(library, model, threads, *device) for library in libraries}
     answers = {library: [] for library in libraries}
     try:
         for i in range(rounds + 1):
@@ -73,20 +74,29 @@ def measure(model, libraries, rounds, seconds, threads):
 def main():
     """Measure and print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--only", nargs="+", choices=list(MODELS), default=list(MODELS), metavar="MODEL",
+    parser.add_argument("--only", nargs="+", choices=list(MODELS), metavar="MODEL",
                         help="some of: " + ", ".join(MODELS))
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--seconds", type=float, default=1.0, help="length of a burst")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--json", type=pathlib.Path, help="write the rows here too")
+    parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
+    parser.add_argument("--tf32", action="store_true", help="let both libraries use TF32 on a GPU; off otherwise")
     options = parser.parse_args()
+    device = [options.device] + ["tf32"] * options.tf32
+    if options.device == "cuda":
+        import minicnn
+        if not minicnn.cuda.is_available():
+            parser.error("--device cuda needs CuPy and a GPU: pip install 'minicnn[cuda12]' or 'minicnn[cuda13]'")
+    options.only = options.only or (list(ON_GPU) if options.device == "cuda" else list(MODELS)[:-1])
     libraries = ["minicnn"] + ["torch"] * (importlib.util.find_spec("torch") is not None)
     print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, {options.threads} threads, "
+          f"{' '.join(device)}, "
           f"{time.strftime('%Y-%m-%d')}, OPENBLAS_CORETYPE {os.environ.get('OPENBLAS_CORETYPE', 'unset')}")
     print(f"{'':12}{'minicnn ms':>12}{'torch ms':>12}{'ratio':>8}{'in GEMMs':>10}{'MB':>8}{'torch MB':>10}")
     rows = []
     for model in options.only:
-        row = measure(model, libraries, options.rounds, options.seconds, options.threads)
+        row = measure(model, libraries, options.rounds, options.seconds, options.threads, device)
         rows.append(row)
         torch = row.get("torch", {"ms": float("nan"), "MB": float("nan")})
         print(f"{model:12}{row['minicnn']['ms']:12.2f}{torch['ms']:12.2f}{row.get('ratio', float('nan')):8.2f}"

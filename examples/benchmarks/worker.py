@@ -1,4 +1,4 @@
-"""One network in one library in one process: `python worker.py LIBRARY MODEL THREADS`, driven over its standard streams.
+"""One network in one library in one process: `python worker.py LIBRARY MODEL THREADS DEVICE`, driven over its standard streams.
 
 Each line "SECONDS" on the input asks for a burst of steps; the answer is one line of JSON. `run.py` starts one such
 process per library, so that neither has the other's threads, memory or BLAS in its way.
@@ -43,12 +43,22 @@ def gemm_rate(seconds=0.3, n=1024):
     return 2 * n**3 / best
 
 
-def steps(name, lib):
+def gpu(library, lib, tf32):
+    """(wait until the GPU is done, bytes that it has held at most) for a library; sets its precision."""
+    if library == "torch":
+        lib.backends.cuda.matmul.allow_tf32 = lib.backends.cudnn.allow_tf32 = tf32
+        return lib.cuda.synchronize, lib.cuda.max_memory_reserved
+    import cupy
+    lib.cuda.allow_tf32(tf32)
+    return cupy.cuda.Device().synchronize, cupy.get_default_memory_pool().total_bytes
+
+
+def steps(name, lib, device):
     """A function that does one training step, or one prediction, and returns the loss or the logits' sum."""
     model, shape, task = build(name, lib)
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=shape).astype(np.float32), rng.integers(0, 10, shape[0])
-    x, y = lib.from_numpy(x), lib.from_numpy(y)
+    x, y, model = lib.from_numpy(x).to(device), lib.from_numpy(y).to(device), model.to(device)
     if task == "infer":
         model.eval()
 
@@ -67,27 +77,32 @@ def steps(name, lib):
     return train
 
 
-def main(library, name, threads):
+def main(library, name, threads, device="cpu", tf32=False):
     """Answer bursts until the input ends."""
     start = time.perf_counter()
     lib = importlib.import_module(library)
     seconds = time.perf_counter() - start
     lib.set_num_threads(threads) if library == "torch" else lib.kernels.set_num_threads(threads)
-    before, step = peak_memory(), steps(name, lib)
+    wait, memory = (lambda: None, peak_memory) if device == "cpu" else gpu(library, lib, tf32)
+    before, step = memory(), steps(name, lib, device)
+    together = 1 if device == "cpu" else 10  # steps between two waits, so that the host can run ahead of a GPU
     for _ in range(2):
         step()
+    wait()
     print(json.dumps({"import": seconds, "blas": blas()}), flush=True)
     for line in sys.stdin:
         times, end = [], time.perf_counter() + float(line)
         while not times or time.perf_counter() < end:
             start = time.perf_counter()
-            step()
-            times.append(time.perf_counter() - start)
-        answer = {"time": statistics.median(times), "memory": peak_memory(), "own_memory": peak_memory() - before}
+            for _ in range(together):
+                step()
+            wait()
+            times.append((time.perf_counter() - start) / together)
+        answer = {"time": statistics.median(times), "memory": memory(), "own_memory": memory() - before}
         if library == "minicnn":
             answer["gemm"] = gemm_rate()
         print(json.dumps(answer), flush=True)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], int(sys.argv[3]))
+    main(sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4], sys.argv[5:] == ["tf32"])

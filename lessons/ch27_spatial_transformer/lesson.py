@@ -21,8 +21,8 @@ lesson = Lesson(27, sets=("glyphs", "mnist"))
 SIDE = 16
 x_train, y_train = lesson.arrays(train=True, limit=lesson.pick(3200, 640))
 x_test, y_test = lesson.arrays(train=False, limit=1000)
-x_train, x_test = (F.adaptive_avg_pool2d(x, SIDE).numpy() for x in (x_train, x_test))  # 28 x 28 made smaller: quicker
-y_train, y_test = y_train.numpy(), y_test.numpy()
+x_train, x_test = (F.adaptive_avg_pool2d(x, SIDE).cpu().numpy() for x in (x_train, x_test))  # 28 x 28 made smaller: quicker
+y_train, y_test = y_train.cpu().numpy(), y_test.cpu().numpy()
 print(f"{len(x_train)} images to train on, {len(x_test)} to test on, {SIDE} x {SIDE}")
 
 # %% [markdown]
@@ -106,7 +106,7 @@ print(f"upright {upright:.1%}; turned by up to {TURN} degrees {crooked:.1%}")
 
 # %%
 def draw(ax, image, grid=None):
-    """An image, and over it the places that are read: dots, an outline, its upper edge red."""
+    """An image, and over it the places that are read: dots, an outline, its upper edge orange."""
     ax.imshow(image, cmap="gray", vmin=0, vmax=1)
     ax.axis("off")
     if grid is not None:
@@ -128,7 +128,7 @@ for column, (name, theta) in zip(axes.T, maps.items()):
     draw(column[0], example[0, 0], grid.numpy()[0])
     draw(column[1], F.grid_sample(mc.tensor(example), grid, align_corners=False).numpy()[0, 0])
     column[0].set_title(name, fontsize=9)
-figure.suptitle("Above: the input and where it is read (upper edge red). Below: what comes out", fontsize=10)
+figure.suptitle("Above: the input and where it is read (upper edge orange). Below: what comes out", fontsize=10)
 lesson.save(figure, "maps")
 
 # %% [markdown]
@@ -263,7 +263,7 @@ between = np.mean((printed_slopes >= lowest) & (printed_slopes <= highest))
 uphill = np.mean((printed_slopes * left_slopes < 0) & (printed_slopes * right_slopes < 0))
 print(f"100 images: library against the right slope, largest difference {right_everywhere:.1e}; printed lies between the two in "
       f"{between:.0%}, and has the sign of neither in {uphill:.0%}")
-figure, ax = plots.new_figure(width=4.2, height=3.6)
+figure, ax = plots.new_figure(width=6, height=3.6)
 ax.vlines(right_slopes, lowest, highest, color="gray", linewidth=1, alpha=0.6, label="from left to right slope")
 ax.plot(right_slopes, library_slopes, ".", color=plots.COLOURS[0], label="library")
 ax.plot(right_slopes, printed_slopes, "x", markersize=4, color=plots.COLOURS[1], label="printed form")
@@ -307,7 +307,7 @@ for c, epoch in enumerate(kept):
         draw(axes[2 * r, c], turned_test.cpu().numpy()[i, 0], places[r])
         draw(axes[2 * r + 1, c], outputs[r, 0])
     axes[0, c].set_title(f"epoch {epoch}", fontsize=9)
-figure.suptitle("During training: input and grid (upper edge red), and below each what comes out", fontsize=10)
+figure.suptitle("During training: input and grid (upper edge orange), and below each what comes out", fontsize=10)
 lesson.save(figure, "training")
 
 # %% [markdown]
@@ -393,6 +393,7 @@ for ax, result, title in zip(axes, results, ("turned", "turned, scaled, shifted"
     for name, values in result.items():
         ax.plot(np.arange(1, len(values) + 1), values, "o-", markersize=3, label=name)
     ax.set(xlabel="epoch", title=title, ylim=(0, 1))
+    ax.xaxis.get_major_locator().set_params(integer=True)
     ax.axhline(upright, color="gray", linestyle=":")
 axes[0].set_ylabel("test accuracy")
 axes[0].text(1, upright + 0.01, "upright digits", color="gray", fontsize=8)
@@ -433,7 +434,8 @@ claim("... on a pixel", "5 to -7", f"{printed_slope(3):.0f}", right - 1e-5 <= pr
 claim("(27.8) gives the right slope there", "-7", f"{slope(3):.0f}", slope(3) == -7 and abs(right + 7) < 1e-6)
 claim("first gradient: the library's is the right slope", "equal", f"{right_everywhere:.0e} off", right_everywhere < 1e-4)
 claim("first gradient: the printed is between the slopes", "all images", f"{between:.0%}", between == 1, insist=False)
-claim("a fixed upright network, turned digits", "as upright ones", f"{crooked:.0%}, with a transformer {found_again:.0%} of {upright:.0%}",
+claim("a fixed upright network, turned digits", "as upright",
+      f"{crooked:.0%}, with a transformer {found_again:.0%} of {upright:.0%}",
       found_again > crooked + 0.7 * (upright - crooked))
 claim("the grid turns as the image is turned", "slope 1", f"{trend:.2f}, correlation {correlation:.2f}",
       0.6 < trend < 1.3 and correlation > 0.7)

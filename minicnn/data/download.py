@@ -15,14 +15,13 @@ from contextlib import suppress
 from pathlib import Path
 
 from ..errors import DataError, InputError
-from ..files import Replacement, remove_stale
+from ..files import Replacement
 
 __all__ = ["fetch", "data_folders", "download_folder", "find_files"]
 
 TIMEOUT = 30  # seconds that a mirror may take to connect, or to send its next bytes
 SLOWEST = 2000  # bytes a second; a mirror that falls TIMEOUT behind this pace is given up
 LARGE = 1_000_000  # bytes from which on a download is announced
-STALE = 3600  # seconds after which nobody writes to a partial file any more: its process was killed
 HINT = "Without a network: put the file there by hand (it may come from any of these addresses) and run this again"
 
 
@@ -56,7 +55,6 @@ class _Bad(Exception):
 
 def _fetch_from(mirror, path, size, known_hash):
     """The file from one mirror, renamed to `path` when it is whole."""
-    remove_stale(path.parent, path.name, STALE)
     with Replacement(path) as file:
         found = _transfer(mirror, file, path.name, size, known_hash.split(":")[0])
         if found != known_hash.lower():

@@ -7,6 +7,9 @@ samples as fit in cache (about 1 MB), multiplied, and forgotten. Each thread doe
 Forward: columns (pixels, kh kw c) times w (kh kw c, f). Weight: columns' times u, added up. Input: for stride 1 the
 forward convolution of u with the flipped weight, unless that would mostly multiply zeros; otherwise u times w' gives
 columns, which are added back.
+
+Where f is much smaller than c, the roles are exchanged for stride 1, since columns of f channels are so much smaller than
+columns of c: forward is then the input slot of the flipped weight, and the weight is correlated from u's columns with x.
 """
 
 import math
@@ -21,6 +24,7 @@ from .threads import parallel_for
 
 __all__ = ["conv2d", "conv2d_input", "conv2d_weight", "channels_last", "padded", "runs", "scratch"]
 
+NARROW = 16  # columns of a product that BLAS computes slowly
 CHUNK_BYTES = 1 << 21  # smaller chunks mean more, shorter NumPy calls, between which threads wait for the interpreter
 
 
@@ -141,11 +145,30 @@ def _frame(size, kernel, stride, padding, dilation, out):
     return tuple([(o - 1) * s + d * (k - 1) + 1 for o, s, d, k in zip(out, stride, dilation, kernel)])
 
 
+def _before(kernel, padding, dilation):
+    """The padding of the adjoint of a convolution with stride 1, d (k - 1) - p: what a window reaches beyond the image."""
+    return tuple([d * (k - 1) - p for d, k, p in zip(dilation, kernel, padding)])
+
+
+def _flipped(w):
+    """w[f,c,a,b] as w[c,f,-a,-b]: the weight of the adjoint of a convolution with stride 1."""
+    return w[:, :, ::-1, ::-1].transpose(1, 0, 2, 3)
+
+
+def _fewer(f, c, kernel, stride, groups):
+    """True where columns of f channels are worth their detour in place of columns of c."""
+    return 2 * f <= c and groups == 1 and stride == (1, 1) and tuple(kernel) != (1, 1)
+
+
 def conv2d(x, w, *, stride, padding, dilation, groups):
     """See conv.conv2d; the result lies channels-last in memory."""
     kernel, size = w.shape[2:], x.shape[2:]
     out = output_size(size, kernel, stride, padding, dilation)
     y = empty_nhwc(x.shape[0], w.shape[0], *out, x.dtype)
+    before = _before(kernel, padding, dilation)
+    if w.shape[0] <= NARROW and _fewer(w.shape[0], x.shape[1], kernel, stride, groups) and min(before) >= 0:
+        _scatter(channels_last(x), _flipped(w), 1, stride, before, dilation, y.transpose(0, 2, 3, 1))
+        return y
     _correlate(channels_last(x), _matrices(w, groups), kernel, stride, dilation, padding,
                _frame(size, kernel, stride, padding, dilation, out), y.transpose(0, 2, 3, 1))
     return y
@@ -158,7 +181,7 @@ def conv2d_input(u, w, *, input_size, stride, padding, dilation, groups):
     if stride == (1, 1) and math.prod(input_size) < 1.5 * math.prod(u.shape[2:]):  # else mostly zeros would be multiplied
         flipped = w.reshape(groups, f // groups, cg, kh, kw)[..., ::-1, ::-1].transpose(0, 2, 1, 3, 4)
         flipped = flipped.reshape(c, f // groups, kh, kw)
-        before = tuple(d * (k - 1) - p for d, k, p in zip(dilation, (kh, kw), padding))
+        before = _before((kh, kw), padding, dilation)
         size = tuple(n + d * (k - 1) for n, d, k in zip(input_size, dilation, (kh, kw)))
         _correlate(channels_last(u), _matrices(flipped, groups), (kh, kw), stride, dilation, before, size, x.transpose(0, 2, 3, 1))
         return x
@@ -189,8 +212,7 @@ def _scatter(u, w, groups, stride, padding, dilation, x):
             frame[...] = 0
             for g in range(groups):
                 v = np.ascontiguousarray(u[i:j, :, :, g * fg : (g + 1) * fg]).reshape(-1, fg)
-                products = scratch("columns", (kh * kw, v.shape[0], cg), u.dtype)
-                np.matmul(v, matrices[g], out=products)
+                products = _products(v, matrices[g])
                 for k, (a, b) in enumerate(np.ndindex(kh, kw)):
                     top, (left, rest) = dilation[0] * a, divmod(dilation[1] * b, s)
                     place = frame[rest, :, top : top + stride[0] * oh : stride[0], left : left + ow]
@@ -208,6 +230,22 @@ def _scatter(u, w, groups, stride, padding, dilation, x):
     parallel_for(n, part, None if n * oh * ow * kh * kw * cg * f > 1 << 20 else 1)
 
 
+def _products(v, matrices):
+    """(k, pixels, c): the pixels v (pixels, f) times each of k matrices (f, c).
+
+    BLAS is slow where the result has few columns. Then all are computed at once, side by side, and put apart afterwards.
+    """
+    k, f, c = matrices.shape
+    products = scratch("columns", (k, v.shape[0], c), v.dtype)
+    if c > NARROW or k == 1:
+        return np.matmul(v, matrices, out=products)
+    beside = scratch("products", (v.shape[0], k * c), v.dtype)
+    np.matmul(v, matrices.transpose(1, 0, 2).reshape(f, k * c), out=beside)
+    row, item = beside.strides[0], c * beside.itemsize
+    runs(products, products.shape[:2], None, c)[...] = runs(beside, products.shape[:2], (item, row), c)
+    return products
+
+
 def _joined(rows):
     """Pixels (n, h, w, c) that lie side by side in each row, as (n, h, w c), without a copy."""
     n, h, w, c = rows.shape
@@ -218,6 +256,10 @@ def conv2d_weight(x, u, *, kernel_size, stride, padding, dilation, groups):
     """See conv.conv2d_weight."""
     n, f, oh, ow = u.shape
     c, (kh, kw) = x.shape[1], kernel_size
+    if _fewer(f, c, kernel_size, stride, groups):
+        before = _before(kernel_size, padding, dilation)
+        return np.ascontiguousarray(_flipped(conv2d_weight(u, x, kernel_size=kernel_size, stride=stride, padding=before,
+                                                           dilation=dilation, groups=1)))
     cg, fg = c // groups, f // groups
     rows = kh * kw * cg
     x, u = channels_last(x), channels_last(u)

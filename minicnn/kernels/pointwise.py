@@ -11,8 +11,8 @@ import numpy as np
 
 from ..backend import xp_of
 from . import pointwise_cuda
-from .buffers import empty_like, is_channels_last
-from .threads import SMALL, parallel_for
+from .buffers import empty, empty_like, empty_nhwc, is_channels_last
+from .threads import SMALL, over_batch, parallel_for
 from .twins import on_cuda
 
 __all__ = ["large", "in_chunks", "mapped", "filled", "binary", "keeping_layout", "relu", "gate"]
@@ -72,7 +72,18 @@ def in_chunks(work, *arrays, fused=None):
     if vectors is None:
         work(*arrays)
         return
-    _each_chunk(vectors[0].size, lambda i, j: work(*[v[i:j] for v in vectors]))
+
+    def part(i, j):
+        for a, b in _quarters(i, j):
+            work(*[v[a:b] for v in vectors])
+
+    _each_chunk(vectors[0].size, part)
+
+
+def _quarters(i, j):
+    """i .. j in quarters of a chunk: of so many numbers several arrays fit into a core's own cache."""
+    step = max(1, CHUNK // 4)
+    return [(a, min(a + step, j)) for a in range(i, j, step)]
 
 
 def mapped(function, *arrays, fused=None):
@@ -90,9 +101,7 @@ def mapped(function, *arrays, fused=None):
     out = flat(y)
 
     def work(i, j):
-        step = max(1, CHUNK // 4)
-        for a in range(i, j, step):
-            b = min(a + step, j)
+        for a, b in _quarters(i, j):
             out[a:b] = function(*[v[a:b] for v in vectors])
 
     _each_chunk(out.size, work)
@@ -104,15 +113,13 @@ def filled(work, *arrays):
     quarter of a chunk at a time."""
     vectors = _vectors(*arrays)
     if vectors is None:
-        arrays = [np.ascontiguousarray(a) for a in arrays]
+        arrays = [np.ascontiguousarray(a).reshape(a.shape) for a in arrays]  # (it makes one axis of none)
         vectors = [a.reshape(-1) for a in arrays]
     y = empty_like(arrays[0])
     out = flat(y)
 
     def part(i, j):
-        step = max(1, CHUNK // 4)
-        for a in range(i, j, step):
-            b = min(a + step, j)
+        for a, b in _quarters(i, j):
             work(out[a:b], *[v[a:b] for v in vectors])
 
     if large(y):
@@ -126,11 +133,20 @@ def binary(ufunc, u, v):
     """ufunc(u, v) for two arrays on the host: the fast way if they are large and alike, NumPy's otherwise."""
     vectors = _vectors(u, v)
     if vectors is None:
-        return ufunc(u, v)
+        return _by_samples(ufunc, u, v) if u.ndim == 4 and large(v) and u.shape == v.shape and u.dtype == v.dtype else ufunc(u, v)
     a, b = vectors
     y = empty_like(u)
     out = flat(y)
     _each_chunk(a.size, lambda i, j: ufunc(a[i:j], b[i:j], out=out[i:j]))
+    return y
+
+
+def _by_samples(ufunc, u, v):
+    """ufunc(u, v) for images that lie differently in memory, such as some of the channels of others; channels last if one is."""
+    n, c, h, w = u.shape
+    last = u.strides[1] == u.itemsize or v.strides[1] == v.itemsize
+    y = empty_nhwc(n, c, h, w, u.dtype) if last else empty(u.shape, u.dtype)
+    over_batch(y, lambda part: ufunc(u[part], v[part], out=y[part]))
     return y
 
 
@@ -160,7 +176,7 @@ def relu(x):
     """max(x, 0)."""
     if _fusible(x):
         return pointwise_cuda.mapped("relu", x)
-    vectors = _vectors(x, least=ROW)
+    vectors = _vectors(x, least=1 << 15)
     if vectors is None:
         return xp_of(x).maximum(x, x.dtype.type(0))
     y, zeros = empty_like(x), _zeros(ROW, x.dtype)

@@ -9,8 +9,8 @@ import contextlib
 import ctypes
 import os
 import pathlib
+import queue
 import threading
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
@@ -28,7 +28,7 @@ class _State(threading.local):
 
 
 _state = _State()
-_executor, _threads, _lock = None, None, threading.Lock()
+_helpers, _jobs, _threads, _lock = [], queue.SimpleQueue(), None, threading.Lock()
 
 
 def _blas():
@@ -57,6 +57,20 @@ def _available():
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def _help(jobs):
+    """What a helping thread does: take a job (work, start, stop, where to report), do it, report None or the error."""
+    _state.inside = True
+    while (job := jobs.get()) is not None:
+        work, start, stop, done = job
+        try:
+            work(start, stop)
+        except BaseException as error:  # it is raised again in the thread that waits for the report
+            done.put(error)
+        else:
+            done.put(None)
+        del job, work, done  # while it waits, a helper must not keep the last job's arrays alive
+
+
 def get_num_threads():
     """Threads that large operations are cut for."""
     return _threads
@@ -67,14 +81,18 @@ def set_num_threads(n):
 
     The environment variable MINICNN_NUM_THREADS sets it at import (0 leaves it to BLAS).
     """
-    global _executor, _threads
+    global _helpers, _jobs, _threads
     if n is not None and (isinstance(n, bool) or not isinstance(n, int) or n < 1):
         raise InputError("set_num_threads", "n", "a positive int, or None to leave threads to BLAS", repr(n))
     with _lock:
-        if _executor is not None:
-            _executor.shutdown(wait=True)
-        _executor = ThreadPoolExecutor(n - 1, "minicnn") if n is not None and n > 1 else None
-        _threads = n or 1
+        for _ in _helpers:
+            _jobs.put(None)
+        for helper in _helpers:
+            helper.join()
+        _jobs, _threads = queue.SimpleQueue(), n or 1
+        _helpers = [threading.Thread(target=_help, args=(_jobs,), name=f"minicnn-{i}", daemon=True) for i in range(1, _threads)]
+        for helper in _helpers:
+            helper.start()
         if _blas_functions:
             _blas_functions[1](_blas_before if n is None else 1)
 
@@ -85,25 +103,24 @@ def parallel_for(count, work, parts=None):
     Runs in the calling thread alone if there is one thread, one item, or if this is already a part of such work.
     """
     parts = min(_threads if parts is None else parts, count)
-    if parts <= 1 or _executor is None or _state.inside:
+    if parts <= 1 or not _helpers or _state.inside:
         if count:
             work(0, count)
         return
-    bounds = [count * i // parts for i in range(parts + 1)]
-
-    def part(i):
-        _state.inside = True
-        try:
-            work(bounds[i], bounds[i + 1])
-        finally:
-            _state.inside = False
-
-    futures = [_executor.submit(part, i) for i in range(1, parts)]
+    done, errors = queue.SimpleQueue(), []
+    with _lock:  # set_num_threads must not send the helpers away in between
+        parts = min(parts, len(_helpers) + 1)
+        for i in range(1, parts):
+            _jobs.put((work, count * i // parts, count * (i + 1) // parts, done))
+    _state.inside = True
     try:
-        part(0)
+        work(0, count // parts)
     finally:
-        for future in futures:
-            future.result()
+        _state.inside = False
+        errors += [done.get() for _ in range(1, parts)]  # nobody may still be writing when this returns
+    for error in errors:
+        if error is not None:
+            raise error
 
 
 def over_batch(x, work):
@@ -121,7 +138,14 @@ def over_batch(x, work):
     parallel_for(n, run, None if x.size >= SMALL else 1)
 
 
+def _after_fork():
+    """A forked child has none of its parent's threads, and a lock that another thread held stays locked."""
+    global _helpers, _lock
+    _helpers, _lock = [], threading.Lock()
+    set_num_threads(_threads)
+
+
 _wanted = os.environ.get("MINICNN_NUM_THREADS", "")
 set_num_threads((int(_wanted) or None) if _wanted.isdigit() else _available())
 if hasattr(os, "register_at_fork"):  # a forked child has none of the parent's threads
-    os.register_at_fork(after_in_child=lambda: set_num_threads(_threads))
+    os.register_at_fork(after_in_child=_after_fork)

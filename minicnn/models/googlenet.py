@@ -19,8 +19,8 @@ Convolutions, table 1. Here: googlenet(paper_kernels=True), weights without bias
 | linear | 1x1x1000 | 1000K | 1,024,000 | 1000.0 | 1M | 1,024,000 | ok |
 | sum | | 6.8M | 6,990,272 | | 1.50G | 1,582,671,872 | with biases 6,998,552 |
 
-With both auxiliary heads 13,378,280. torchvision's net has batch normalization and no biases in its convolutions, and 3x3 kernels where
-the table says 5x5 (its issue 906): 6,624,904 parameters, 13,004,888 with the heads.
+With both auxiliary heads 13,378,280. torchvision's net has batch normalization and no biases in its convolutions, and 3x3 kernels
+where the table says 5x5 (its issue 906): 6,624,904 parameters, 13,004,888 with the heads.
 """
 
 from collections import namedtuple
@@ -96,8 +96,8 @@ class GoogLeNet(nn.Module):
     Weights start as torchvision's; with paper_kernels, which no batch normalization mends, as He's (chapter 9).
     """
 
-    def __init__(self, num_classes=1000, aux_logits=True, transform_input=False, dropout=0.2, dropout_aux=0.7, *, paper_kernels=False,
-                 lrn=False, width=64, in_channels=3, small_images=False):
+    def __init__(self, num_classes=1000, aux_logits=True, transform_input=False, dropout=0.2, dropout_aux=0.7, *,
+                 paper_kernels=False, lrn=False, width=64, in_channels=3, small_images=False):
         super().__init__()
         self.aux_logits, self.transform_input, bn = aux_logits, transform_input, not paper_kernels
 
@@ -107,8 +107,8 @@ class GoogLeNet(nn.Module):
         def norm():
             return nn.LocalResponseNorm(5, alpha=1e-4, beta=0.75) if lrn else nn.Identity()
 
-        self.conv1 = ConvUnit(in_channels, width, *((3, bn) if small_images else (7, bn)), stride=1 if small_images else 2,
-                              padding=1 if small_images else 3)
+        kernel, stride = (3, 1) if small_images else (7, 2)
+        self.conv1 = ConvUnit(in_channels, width, kernel, bn, stride=stride, padding=kernel // 2)
         self.maxpool1 = nn.Identity() if small_images else nn.MaxPool2d(3, 2, ceil_mode=True)
         self.norm1 = norm()
         self.conv2, self.conv3 = ConvUnit(width, width, 1, bn), ConvUnit(width, scaled(192), 3, bn, padding=1)

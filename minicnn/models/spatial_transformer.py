@@ -26,7 +26,7 @@ __all__ = ["SpatialTransformer", "STN", "stn"]
 
 IDENTITY = (1, 0, 0, 0, 1, 0)  # theta, row by row
 TURN, RIGHT, DOWN = (0, -1, 0, 1, 0, 0), (0, 0, 1, 0, 0, 0), (0, 0, 0, 0, 0, 1)
-# What one unit of each number that the localisation net regresses adds to theta, (27.9).
+# What one unit of each number that the localisation net regresses adds to theta, (27.10).
 BASES = {
     "affine": np.eye(6),
     "similarity": (IDENTITY, TURN, RIGHT, DOWN),
@@ -74,7 +74,7 @@ class SpatialTransformer(nn.Module):
         self.register_buffer("identity", tensor(np.array(IDENTITY, np.float32)), persistent=False)
 
     def theta(self, x):
-        """The maps (N, 2, 3) from the output's places to the input's, (27.9)."""
+        """The maps (N, 2, 3) from the output's places to the input's, (27.10)."""
         p = self.regression(self.localisation(x))
         if self.transformation == "rotation":
             p = cat([cos(p) - 1, sin(p)], 1)

@@ -1,6 +1,7 @@
 """Activation and dropout layers; see the functions of the same names in nn.functional."""
 
 from ..create import full
+from ..ops.checks import checked
 from . import functional as F
 from .checks import positive
 from .functional.checks import check_choice, check_probability
@@ -43,6 +44,7 @@ class Tanh(_Plain):
 class _MaybeInPlace(_Plain):
     """Takes PyTorch's `inplace`, which changes nothing here: results never overwrite what a gradient needs."""
 
+    @checked
     def __init__(self, inplace=False):
         super().__init__()
         self.inplace = inplace
@@ -93,6 +95,7 @@ class Hardswish(_MaybeInPlace):
 class LeakyReLU(Module):
     """x for x > 0, negative_slope * x otherwise."""
 
+    @checked
     def __init__(self, negative_slope=0.01, inplace=False):
         super().__init__()
         self.negative_slope, self.inplace = negative_slope, inplace
@@ -107,6 +110,7 @@ class LeakyReLU(Module):
 class PReLU(Module):
     """max(x, 0) + a min(x, 0) with learned slopes, one (default) or one per channel. He et al. 2015, eq. 1."""
 
+    @checked
     def __init__(self, num_parameters=1, init=0.25):
         super().__init__()
         positive("PReLU", num_parameters=num_parameters)
@@ -123,6 +127,7 @@ class PReLU(Module):
 class ELU(Module):
     """x for x > 0, alpha (e^x - 1) otherwise."""
 
+    @checked
     def __init__(self, alpha=1.0, inplace=False):
         super().__init__()
         self.alpha, self.inplace = alpha, inplace
@@ -137,6 +142,7 @@ class ELU(Module):
 class GELU(Module):
     """x Phi(x), Phi the normal distribution function."""
 
+    @checked
     def __init__(self, approximate="none"):
         super().__init__()
         check_choice("GELU", "approximate", approximate, ("none", "tanh"))
@@ -152,6 +158,7 @@ class GELU(Module):
 class Softplus(Module):
     """ln(1 + e^(beta x)) / beta."""
 
+    @checked
     def __init__(self, beta=1.0, threshold=20.0):
         super().__init__()
         self.beta, self.threshold = beta, threshold
@@ -166,6 +173,7 @@ class Softplus(Module):
 class Hardtanh(Module):
     """min(max(x, min_val), max_val)."""
 
+    @checked
     def __init__(self, min_val=-1.0, max_val=1.0, inplace=False):
         super().__init__()
         self.min_val, self.max_val, self.inplace = min_val, max_val, inplace
@@ -180,6 +188,7 @@ class Hardtanh(Module):
 class Softmax(Module):
     """e^(x_i) / sum_j e^(x_j) along dim, which must be given by the first call."""
 
+    @checked
     def __init__(self, dim=None):
         super().__init__()
         self.dim = dim
@@ -203,6 +212,7 @@ class Dropout(Module):
 
     function = staticmethod(F.dropout)
 
+    @checked
     def __init__(self, p=0.5, inplace=False):
         super().__init__()
         check_probability(type(self).__name__, p)

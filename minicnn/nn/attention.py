@@ -5,6 +5,7 @@ import math
 from ..autograd import raw
 from ..create import empty, zeros
 from ..errors import InputError
+from ..ops.checks import FLAG, checked
 from ..ops.elementwise import where
 from . import functional as F
 from . import init
@@ -24,6 +25,7 @@ class MultiheadAttention(Module):
     in_proj_weight holds the three input maps one below the other, as in PyTorch.
     """
 
+    @checked(bias=FLAG)
     def __init__(self, embed_dim, num_heads, dropout=0.0, bias=True, *, batch_first=False):
         super().__init__()
         positive("MultiheadAttention", embed_dim=embed_dim, num_heads=num_heads)

@@ -14,6 +14,11 @@ def _check_module(function, value):
         raise InputError(function, "each entry", "a Module", type(value).__name__)
 
 
+def _check_iterable(function, name, values):
+    if not hasattr(values, "__iter__"):
+        raise InputError(function, name, "a list, or another iterable", type(values).__name__)
+
+
 class _Listed(Module):
     """What Sequential and ModuleList share: modules under the names '0', '1', ..."""
 
@@ -56,6 +61,7 @@ class _Listed(Module):
 
     def extend(self, modules):
         """Add several modules at the end. Returns self."""
+        _check_iterable(type(self).__name__, "modules", modules)
         for module in modules:
             self.append(module)
         return self
@@ -105,8 +111,7 @@ class ModuleDict(Module):
 
     def __init__(self, modules=None):
         super().__init__()
-        for name, module in dict(modules or {}).items():
-            self[name] = module
+        self.update({} if modules is None else modules)
 
     def __getitem__(self, name):
         return self._modules[name]
@@ -141,7 +146,9 @@ class ModuleDict(Module):
 
     def update(self, modules):
         """Add or replace modules from a dict."""
-        for name, module in dict(modules).items():
+        if not hasattr(modules, "items"):
+            raise InputError("ModuleDict", "modules", "a dict of modules", type(modules).__name__)
+        for name, module in modules.items():
             self[name] = module
 
 
@@ -150,6 +157,7 @@ class ParameterList(Module):
 
     def __init__(self, values=()):
         super().__init__()
+        _check_iterable("ParameterList", "values", values)
         for value in values:
             self.append(value)
 

@@ -4,6 +4,7 @@ import math
 
 from ..create import empty
 from ..errors import InputError
+from ..ops.checks import FLAG, checked
 from . import functional as F
 from .checks import positive, tuple_of
 from .linear import fill_default
@@ -27,7 +28,7 @@ class _Conv(Module):
         positive(name, in_channels=in_channels, out_channels=out_channels, groups=groups)
         if in_channels % groups or out_channels % groups:
             raise InputError(name, "groups", f"a divisor of in_channels {in_channels} and out_channels {out_channels}", groups)
-        if padding_mode not in PADDING_MODES or (self.transposed and padding_mode != "zeros"):
+        if not isinstance(padding_mode, str) or padding_mode not in PADDING_MODES or (self.transposed and padding_mode != "zeros"):
             raise InputError(name, "padding_mode", "'zeros'" if self.transposed else f"one of {', '.join(PADDING_MODES)}",
                              repr(padding_mode))
         self.in_channels, self.out_channels, self.groups, self.padding_mode = in_channels, out_channels, groups, padding_mode
@@ -81,6 +82,7 @@ class _Conv(Module):
 class Conv2d(_Conv):
     """Cross-correlation of images (n, c, h, w); weight (out, in/groups, kh, kw). See functional.conv2d."""
 
+    @checked(bias=FLAG)
     def __init__(self, in_channels, out_channels, kernel_size, stride=1, padding=0, dilation=1, groups=1, bias=True,
                  padding_mode="zeros"):
         super().__init__(in_channels, out_channels, kernel_size, stride, padding, dilation, groups, bias, padding_mode)
@@ -95,6 +97,7 @@ class Conv1d(_Conv):
 
     dims = 1
 
+    @checked(bias=FLAG)
     def __init__(self, in_channels, out_channels, kernel_size, stride=1, padding=0, dilation=1, groups=1, bias=True,
                  padding_mode="zeros"):
         super().__init__(in_channels, out_channels, kernel_size, stride, padding, dilation, groups, bias, padding_mode)
@@ -109,6 +112,7 @@ class ConvTranspose2d(_Conv):
 
     transposed = True
 
+    @checked(bias=FLAG)
     def __init__(self, in_channels, out_channels, kernel_size, stride=1, padding=0, output_padding=0, groups=1, bias=True,
                  dilation=1, padding_mode="zeros"):
         super().__init__(in_channels, out_channels, kernel_size, stride, padding, dilation, groups, bias, padding_mode,
@@ -124,6 +128,7 @@ class ConvTranspose1d(_Conv):
 
     dims, transposed = 1, True
 
+    @checked(bias=FLAG)
     def __init__(self, in_channels, out_channels, kernel_size, stride=1, padding=0, output_padding=0, groups=1, bias=True,
                  dilation=1, padding_mode="zeros"):
         super().__init__(in_channels, out_channels, kernel_size, stride, padding, dilation, groups, bias, padding_mode,

@@ -9,13 +9,14 @@ from contextlib import contextmanager
 from ..autograd import Traced
 from ..backend import default_generator, xp_of
 from ..errors import InputError
+from ..ops.checks import FINITE, SCALAR, checked
 
 __all__ = [
     "no_init", "calculate_gain", "uniform_", "normal_", "trunc_normal_", "constant_", "ones_", "zeros_", "eye_", "dirac_",
     "xavier_uniform_", "xavier_normal_", "kaiming_uniform_", "kaiming_normal_", "orthogonal_", "sparse_",
 ]
 
-
+RULES = {**dict.fromkeys(("mean", "std", "a", "b", "gain", "sparsity"), FINITE), "val": SCALAR}
 _drawing = True  # False inside no_init()
 
 
@@ -68,7 +69,7 @@ def calculate_gain(nonlinearity, param=None):
     1 for linear, convolutions and sigmoid, 5/3 for tanh, sqrt(2) for relu, sqrt(2 / (1 + slope^2)) for leaky_relu with
     slope `param` (0.01), 3/4 for selu. The last and tanh's are empirical, as in torch.
     """
-    if nonlinearity == "leaky_relu":
+    if isinstance(nonlinearity, str) and nonlinearity == "leaky_relu":
         slope = 0.01 if param is None else param
         if isinstance(slope, bool) or not isinstance(slope, (int, float)):
             raise InputError("calculate_gain", "param", "a number, the negative slope", repr(param))
@@ -76,13 +77,14 @@ def calculate_gain(nonlinearity, param=None):
     convolutions = [f"conv{kind}{d}d" for kind in ("", "_transpose") for d in (1, 2, 3)]
     gains = dict.fromkeys(["linear", "sigmoid", *convolutions], 1.0)
     gains.update({"tanh": 5 / 3, "relu": math.sqrt(2), "selu": 3 / 4})
-    if nonlinearity not in gains:
+    if not isinstance(nonlinearity, str) or nonlinearity not in gains:
         raise InputError("calculate_gain", "nonlinearity", f"one of {[*gains, 'leaky_relu']}", repr(nonlinearity))
     return gains[nonlinearity]
 
 
 # ---------------------------------------------------------------------------------------- plain distributions
 
+@checked(**RULES)
 def uniform_(tensor, a=0.0, b=1.0, generator=None):
     """Entries uniform on [a, b)."""
     x = _array_of("uniform_", tensor)
@@ -93,6 +95,7 @@ def uniform_(tensor, a=0.0, b=1.0, generator=None):
     return _fill(tensor, (generator or default_generator()).uniform(x.shape, a, b, dtype=x.dtype, xp=xp_of(x)))
 
 
+@checked(**RULES)
 def normal_(tensor, mean=0.0, std=1.0, generator=None):
     """Entries from the normal law N(mean, std^2)."""
     x = _array_of("normal_", tensor)
@@ -103,6 +106,7 @@ def normal_(tensor, mean=0.0, std=1.0, generator=None):
     return _fill(tensor, (generator or default_generator()).normal(x.shape, mean, std, dtype=x.dtype, xp=xp_of(x)))
 
 
+@checked(**RULES)
 def trunc_normal_(tensor, mean=0.0, std=1.0, a=-2.0, b=2.0, generator=None):
     """Entries from N(mean, std^2) given that they lie in [a, b]; a and b are values, not multiples of std."""
     x = _array_of("trunc_normal_", tensor)
@@ -135,17 +139,20 @@ def trunc_normal_(tensor, mean=0.0, std=1.0, a=-2.0, b=2.0, generator=None):
     return _fill(tensor, values)
 
 
+@checked(**RULES)
 def constant_(tensor, val):
     """All entries `val`."""
     _array_of("constant_", tensor, floating=False)
     return _fill(tensor, val)
 
 
+@checked(**RULES)
 def ones_(tensor):
     """All entries 1."""
     return constant_(tensor, 1)
 
 
+@checked(**RULES)
 def zeros_(tensor):
     """All entries 0."""
     return constant_(tensor, 0)
@@ -153,6 +160,7 @@ def zeros_(tensor):
 
 # ------------------------------------------------------------------------------- variance-preserving random weights
 
+@checked(**RULES)
 def xavier_uniform_(tensor, gain=1.0, generator=None):
     """Uniform on [-r, r], r = gain sqrt(6 / (fan_in + fan_out)): variance 2 gain^2 / (fan_in + fan_out).
 
@@ -162,6 +170,7 @@ def xavier_uniform_(tensor, gain=1.0, generator=None):
     return uniform_(tensor, -bound, bound, generator)
 
 
+@checked(**RULES)
 def xavier_normal_(tensor, gain=1.0, generator=None):
     """N(0, 2 gain^2 / (fan_in + fan_out)). Source: Glorot and Bengio 2010, eq. 12."""
     return normal_(tensor, 0.0, gain * math.sqrt(2 / max(sum(_fans("xavier_normal_", tensor)), 1)), generator)
@@ -169,12 +178,13 @@ def xavier_normal_(tensor, gain=1.0, generator=None):
 
 def _kaiming_std(function, tensor, a, mode, nonlinearity):
     """gain / sqrt(fan)."""
-    if mode not in ("fan_in", "fan_out"):
+    if not isinstance(mode, str) or mode not in ("fan_in", "fan_out"):
         raise InputError(function, "mode", "'fan_in' or 'fan_out'", repr(mode))
     fan = _fans(function, tensor)[mode == "fan_out"]
     return calculate_gain(nonlinearity, a) / math.sqrt(max(fan, 1))
 
 
+@checked(a=FINITE)
 def kaiming_uniform_(tensor, a=0, mode="fan_in", nonlinearity="leaky_relu", generator=None):
     """Uniform on [-r, r], r = sqrt(3) gain / sqrt(fan): variance gain^2 / fan. `a` is leaky_relu's negative slope.
 
@@ -185,6 +195,7 @@ def kaiming_uniform_(tensor, a=0, mode="fan_in", nonlinearity="leaky_relu", gene
     return uniform_(tensor, -bound, bound, generator)
 
 
+@checked(a=FINITE)
 def kaiming_normal_(tensor, a=0, mode="fan_in", nonlinearity="leaky_relu", generator=None):
     """N(0, gain^2 / fan): 2 / fan_in by default, as relu wants. `a` is leaky_relu's negative slope.
 
@@ -195,6 +206,7 @@ def kaiming_normal_(tensor, a=0, mode="fan_in", nonlinearity="leaky_relu", gener
 
 # ------------------------------------------------------------------------------------------- structured weights
 
+@checked(**RULES)
 def orthogonal_(tensor, gain=1, generator=None):
     """gain times a random matrix with orthonormal rows, or columns if there are fewer of them; dimensions 1, 2, ...
     count as columns.
@@ -217,6 +229,7 @@ def orthogonal_(tensor, gain=1, generator=None):
     return _fill(tensor, gain * (q if rows >= columns else q.T).reshape(x.shape))
 
 
+@checked(**RULES)
 def eye_(tensor):
     """Ones on the diagonal of a matrix, zeros elsewhere: a Linear layer that passes its input on."""
     x = _array_of("eye_", tensor, floating=False)
@@ -225,6 +238,7 @@ def eye_(tensor):
     return _fill(tensor, xp_of(x).eye(*x.shape, dtype=x.dtype))
 
 
+@checked(**RULES)
 def dirac_(tensor, groups=1):
     """A convolution weight that passes on as many channels (of each group) as it can: 1 at the kernel's middle."""
     x = _array_of("dirac_", tensor, floating=False)
@@ -233,6 +247,8 @@ def dirac_(tensor, groups=1):
     if not isinstance(groups, int) or groups < 1 or x.shape[0] % groups:
         raise InputError("dirac_", "groups", f"a divisor of the {x.shape[0]} output channels", groups)
     x[...] = 0
+    if x.size == 0:
+        return tensor
     middle = tuple(k // 2 for k in x.shape[2:])
     per_group = x.shape[0] // groups
     for start in range(0, x.shape[0], per_group):
@@ -242,6 +258,7 @@ def dirac_(tensor, groups=1):
     return tensor
 
 
+@checked(**RULES)
 def sparse_(tensor, sparsity, std=0.01, generator=None):
     """N(0, std^2), then ceil(sparsity rows) random entries of each column set to 0. Source: Martens 2010, section 5."""
     x = _array_of("sparse_", tensor)

@@ -4,6 +4,7 @@ import math
 
 from ..create import empty
 from ..errors import InputError
+from ..ops.checks import FLAG, INT, checked, ints
 from ..tensor import Tensor
 from . import functional as F
 from . import init
@@ -28,6 +29,7 @@ def fill_default(weight, bias, fan_in):
 class Linear(Module):
     """y = x W^T + b; weight (out_features, in_features), bias (out_features,)."""
 
+    @checked(bias=FLAG)
     def __init__(self, in_features, out_features, bias=True):
         super().__init__()
         positive("Linear", in_features=in_features, out_features=out_features)
@@ -50,6 +52,7 @@ class Linear(Module):
 class Bilinear(Module):
     """y_k = x1^T W_k x2 + b_k; weight (out, in1, in2)."""
 
+    @checked(bias=FLAG)
     def __init__(self, in1_features, in2_features, out_features, bias=True):
         super().__init__()
         positive("Bilinear", in1_features=in1_features, in2_features=in2_features, out_features=out_features)
@@ -73,6 +76,7 @@ class Embedding(Module):
     The row of number padding_idx starts at 0 and gets no gradient.
     """
 
+    @checked
     def __init__(self, num_embeddings, embedding_dim, padding_idx=None):
         super().__init__()
         positive("Embedding", num_embeddings=num_embeddings, embedding_dim=embedding_dim)
@@ -104,6 +108,7 @@ class Identity(Module):
 class Flatten(Module):
     """Axes start_dim to end_dim as one; by default all but the batch."""
 
+    @checked(start_dim=INT, end_dim=INT)
     def __init__(self, start_dim=1, end_dim=-1):
         super().__init__()
         self.start_dim, self.end_dim = start_dim, end_dim
@@ -118,9 +123,10 @@ class Flatten(Module):
 class Unflatten(Module):
     """One axis cut into several."""
 
+    @checked(dim=INT)
     def __init__(self, dim, unflattened_size):
         super().__init__()
-        self.dim, self.unflattened_size = dim, tuple(unflattened_size)
+        self.dim, self.unflattened_size = dim, ints("Unflatten", "unflattened_size", unflattened_size)
 
     def forward(self, input):
         dim = self.dim % input.ndim

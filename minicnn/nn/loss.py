@@ -1,6 +1,7 @@
 """Losses as modules; see the functions in nn.functional.loss."""
 
 from ..errors import InputError
+from ..ops.checks import checked
 from . import functional as F
 from .functional.checks import check_choice
 from .module import Module
@@ -12,6 +13,7 @@ __all__ = ["CrossEntropyLoss", "NLLLoss", "MSELoss", "L1Loss", "SmoothL1Loss", "
 class _Loss(Module):
     choices = ("none", "mean", "sum")
 
+    @checked
     def __init__(self, *, reduction="mean"):
         super().__init__()
         check_choice(type(self).__name__, "reduction", reduction, self.choices)
@@ -19,6 +21,7 @@ class _Loss(Module):
 
 
 class _WeightedLoss(_Loss):
+    @checked
     def __init__(self, weight=None, *, reduction="mean"):
         super().__init__(reduction=reduction)
         self.register_buffer("weight", weight)
@@ -27,6 +30,7 @@ class _WeightedLoss(_Loss):
 class CrossEntropyLoss(_WeightedLoss):
     """-sum_c q_c log softmax(x)_c for logits and labels or probabilities."""
 
+    @checked
     def __init__(self, weight=None, *, ignore_index=-100, reduction="mean", label_smoothing=0.0):
         super().__init__(weight, reduction=reduction)
         if not 0 <= label_smoothing <= 1:
@@ -41,6 +45,7 @@ class CrossEntropyLoss(_WeightedLoss):
 class NLLLoss(_WeightedLoss):
     """-log p_y for log-probabilities and labels."""
 
+    @checked
     def __init__(self, weight=None, *, ignore_index=-100, reduction="mean"):
         super().__init__(weight, reduction=reduction)
         self.ignore_index = ignore_index
@@ -66,6 +71,7 @@ class L1Loss(_Loss):
 class SmoothL1Loss(_Loss):
     """Quadratic below beta, linear beyond, divided by beta."""
 
+    @checked
     def __init__(self, *, reduction="mean", beta=1.0):
         super().__init__(reduction=reduction)
         self.beta = beta
@@ -77,6 +83,7 @@ class SmoothL1Loss(_Loss):
 class HuberLoss(_Loss):
     """Quadratic below delta, linear beyond."""
 
+    @checked
     def __init__(self, *, reduction="mean", delta=1.0):
         super().__init__(reduction=reduction)
         self.delta = delta
@@ -95,6 +102,7 @@ class BCELoss(_WeightedLoss):
 class BCEWithLogitsLoss(_WeightedLoss):
     """Binary cross-entropy of sigmoid(x), without overflow."""
 
+    @checked
     def __init__(self, weight=None, *, reduction="mean", pos_weight=None):
         super().__init__(weight, reduction=reduction)
         self.register_buffer("pos_weight", pos_weight)
@@ -109,6 +117,7 @@ class KLDivLoss(_Loss):
 
     choices = ("none", "mean", "sum", "batchmean")
 
+    @checked
     def __init__(self, *, reduction="mean", log_target=False):
         super().__init__(reduction=reduction)
         self.log_target = log_target

@@ -4,6 +4,7 @@ import numpy as np
 
 from ..create import ones, zeros
 from ..errors import InputError
+from ..ops.checks import FLAG, MAYBE_NUMBER, NUMBER, checked, ints
 from . import functional as F
 from .checks import positive
 from .module import Module
@@ -48,6 +49,7 @@ class _RunningNorm(Module):
 
 
 class _BatchNorm(_RunningNorm):
+    @checked(bias=FLAG, momentum=MAYBE_NUMBER, k=NUMBER)
     def __init__(self, num_features, eps=1e-5, momentum=0.1, affine=True, track_running_stats=True):
         super().__init__(num_features, eps, momentum, affine, track_running_stats)
 
@@ -80,6 +82,7 @@ class BatchNorm2d(_BatchNorm):
 
 
 class _InstanceNorm(_RunningNorm):
+    @checked(bias=FLAG, momentum=MAYBE_NUMBER, k=NUMBER)
     def __init__(self, num_features, eps=1e-5, momentum=0.1, affine=False, track_running_stats=False):
         super().__init__(num_features, eps, momentum, affine, track_running_stats)
 
@@ -104,9 +107,10 @@ class InstanceNorm2d(_InstanceNorm):
 class LayerNorm(Module):
     """Normalisation over the last axes, then scale and shift. See functional.layer_norm."""
 
+    @checked(bias=FLAG, momentum=MAYBE_NUMBER, k=NUMBER)
     def __init__(self, normalized_shape, eps=1e-5, elementwise_affine=True, bias=True):
         super().__init__()
-        shape = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
+        shape = (normalized_shape,) if isinstance(normalized_shape, int) else ints("LayerNorm", "normalized_shape", normalized_shape)
         if not shape:
             raise InputError("LayerNorm", "normalized_shape", "at least one length", shape)
         positive("LayerNorm", **{f"normalized_shape[{i}]": n for i, n in enumerate(shape)})
@@ -124,6 +128,7 @@ class LayerNorm(Module):
 class GroupNorm(Module):
     """Normalisation over groups of channels, then scale and shift per channel. See functional.group_norm."""
 
+    @checked(bias=FLAG, momentum=MAYBE_NUMBER, k=NUMBER)
     def __init__(self, num_groups, num_channels, eps=1e-5, affine=True):
         super().__init__()
         positive("GroupNorm", num_groups=num_groups, num_channels=num_channels)
@@ -143,6 +148,7 @@ class GroupNorm(Module):
 class LocalResponseNorm(Module):
     """x / (k + alpha/size sum of neighbouring channels' squares)^beta. See functional.local_response_norm."""
 
+    @checked(bias=FLAG, momentum=MAYBE_NUMBER, k=NUMBER)
     def __init__(self, size, alpha=1e-4, beta=0.75, k=1.0):
         super().__init__()
         positive("LocalResponseNorm", size=size)

@@ -1,5 +1,6 @@
 """Pooling layers; see the functions of the same names in nn.functional."""
 
+from ..ops.checks import checked
 from . import functional as F
 from .module import Module
 
@@ -10,6 +11,7 @@ __all__ = ["MaxPool1d", "MaxPool2d", "AvgPool1d", "AvgPool2d", "AdaptiveAvgPool1
 class _MaxPool(Module):
     pool = None
 
+    @checked
     def __init__(self, kernel_size, stride=None, padding=0, dilation=1, return_indices=False, ceil_mode=False):
         super().__init__()
         self.kernel_size, self.stride = kernel_size, kernel_size if stride is None else stride
@@ -37,6 +39,7 @@ class MaxPool2d(_MaxPool):
 
 
 class _AvgPool(Module):
+    @checked
     def __init__(self, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True):
         super().__init__()
         self.kernel_size, self.stride = kernel_size, kernel_size if stride is None else stride
@@ -56,6 +59,7 @@ class AvgPool1d(_AvgPool):
 class AvgPool2d(_AvgPool):
     """The mean of each window of an image."""
 
+    @checked
     def __init__(self, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True, divisor_override=None):
         super().__init__(kernel_size, stride, padding, ceil_mode, count_include_pad)
         self.divisor_override = divisor_override
@@ -68,6 +72,7 @@ class AvgPool2d(_AvgPool):
 class _Adaptive(Module):
     pool = None
 
+    @checked
     def __init__(self, output_size):
         super().__init__()
         self.output_size = output_size
@@ -92,6 +97,7 @@ class AdaptiveAvgPool2d(_Adaptive):
 
 
 class _AdaptiveMax(_Adaptive):
+    @checked
     def __init__(self, output_size, return_indices=False):
         super().__init__(output_size)
         self.return_indices = return_indices

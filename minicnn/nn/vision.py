@@ -1,5 +1,6 @@
 """Resizing, padding and pixel-shuffling layers; see the functions of the same names in nn.functional."""
 
+from ..ops.checks import NUMBER, checked
 from . import functional as F
 from .checks import tuple_of
 from .module import Module
@@ -11,6 +12,7 @@ __all__ = ["Upsample", "PixelShuffle", "PixelUnshuffle", "Unfold", "Fold", "Zero
 class Upsample(Module):
     """An image in another size, by the nearest pixel or bilinearly."""
 
+    @checked(value=NUMBER)
     def __init__(self, size=None, scale_factor=None, mode="nearest", align_corners=None):
         super().__init__()
         self.size, self.scale_factor, self.mode, self.align_corners = size, scale_factor, mode, align_corners
@@ -26,6 +28,7 @@ class Upsample(Module):
 class PixelShuffle(Module):
     """Channels spread over r x r blocks of pixels."""
 
+    @checked(value=NUMBER)
     def __init__(self, upscale_factor):
         super().__init__()
         self.upscale_factor = upscale_factor
@@ -40,6 +43,7 @@ class PixelShuffle(Module):
 class PixelUnshuffle(Module):
     """Blocks of r x r pixels gathered into channels."""
 
+    @checked(value=NUMBER)
     def __init__(self, downscale_factor):
         super().__init__()
         self.downscale_factor = downscale_factor
@@ -54,6 +58,7 @@ class PixelUnshuffle(Module):
 class Unfold(Module):
     """Every patch of an image as a column (im2col)."""
 
+    @checked(value=NUMBER)
     def __init__(self, kernel_size, dilation=1, padding=0, stride=1):
         super().__init__()
         self.kernel_size, self.dilation, self.padding, self.stride = kernel_size, dilation, padding, stride
@@ -68,6 +73,7 @@ class Unfold(Module):
 class Fold(Module):
     """Columns added back into an image (col2im)."""
 
+    @checked(value=NUMBER)
     def __init__(self, output_size, kernel_size, dilation=1, padding=0, stride=1):
         super().__init__()
         self.output_size, self.kernel_size, self.dilation = output_size, kernel_size, dilation
@@ -85,6 +91,7 @@ class _Pad2d(Module):
 
     mode, value = "constant", None
 
+    @checked(value=NUMBER)
     def __init__(self, padding):
         super().__init__()
         self.padding = tuple_of(type(self).__name__, "padding", padding, -(2**31), 4)
@@ -103,6 +110,7 @@ class ZeroPad2d(_Pad2d):
 class ConstantPad2d(_Pad2d):
     """One number around an image."""
 
+    @checked(value=NUMBER)
     def __init__(self, padding, value):
         super().__init__(padding)
         self.value = value

@@ -16,11 +16,11 @@ from .checks import NUMBER, checked, describe, ints
 __all__ = [
     "reshape", "flatten", "permute", "transpose", "unsqueeze", "squeeze", "expand", "repeat", "flip", "roll", "cat",
     "stack", "split", "chunk", "unbind", "gather", "index_select", "sort", "topk", "max", "min", "mean", "clamp",
-    "pad", "one_hot", "tril", "triu",
+    "pad", "one_hot", "tril", "triu", "axis_of",
 ]
 
 
-def _axis(function, dim, ndim, name="dim"):
+def axis_of(function, dim, ndim, name="dim"):
     """`dim` as an axis from 0 to ndim - 1."""
     top = ndim if ndim else 1
     if isinstance(dim, bool) or not isinstance(dim, (int, np.integer)) or not -top <= dim < top:
@@ -45,7 +45,7 @@ def reshape(x, shape):
 def flatten(x, start_dim=0, end_dim=-1):
     """Axes start_dim to end_dim (inclusive) as one."""
     n = len(x.shape)
-    first, last = _axis("flatten", start_dim, n, "start_dim"), _axis("flatten", end_dim, n, "end_dim")
+    first, last = axis_of("flatten", start_dim, n, "start_dim"), axis_of("flatten", end_dim, n, "end_dim")
     if first > last:
         raise InputError("flatten", "start_dim", "not after end_dim", (start_dim, end_dim))
     return S.reshape(x, shape=(*x.shape[:first], math.prod(x.shape[first : last + 1]), *x.shape[last + 1 :]))
@@ -54,7 +54,7 @@ def flatten(x, start_dim=0, end_dim=-1):
 @checked
 def permute(x, dims):
     """Axes in a new order."""
-    axes = tuple(_axis("permute", d, len(x.shape), "dims") for d in ints("permute", "dims", dims))
+    axes = tuple(axis_of("permute", d, len(x.shape), "dims") for d in ints("permute", "dims", dims))
     if sorted(axes) != list(range(len(x.shape))):
         raise InputError("permute", "dims", f"each of the {len(x.shape)} axes once", tuple(dims))
     return S.transpose(x, axes=axes)
@@ -64,7 +64,7 @@ def permute(x, dims):
 def transpose(x, dim0, dim1):
     """Two axes exchanged."""
     n = len(x.shape)
-    a, b = _axis("transpose", dim0, n, "dim0"), _axis("transpose", dim1, n, "dim1")
+    a, b = axis_of("transpose", dim0, n, "dim0"), axis_of("transpose", dim1, n, "dim1")
     order = list(range(n))
     if n:
         order[a], order[b] = b, a
@@ -74,7 +74,7 @@ def transpose(x, dim0, dim1):
 @checked
 def unsqueeze(x, dim):
     """A new axis of length 1 at `dim`."""
-    a = _axis("unsqueeze", dim, len(x.shape) + 1)
+    a = axis_of("unsqueeze", dim, len(x.shape) + 1)
     return S.reshape(x, shape=(*x.shape[:a], 1, *x.shape[a:]))
 
 
@@ -83,7 +83,7 @@ def squeeze(x, dim=None):
     """Without the axes of length 1: all of them, or the named ones (others stay)."""
     n = len(x.shape)
     dims = range(n) if dim is None else [dim] if isinstance(dim, int) else ints("squeeze", "dim", dim)
-    drop = {_axis("squeeze", d, n) for d in dims if n}
+    drop = {axis_of("squeeze", d, n) for d in dims if n}
     return S.reshape(x, shape=tuple(m for i, m in enumerate(x.shape) if i not in drop or m != 1))
 
 
@@ -116,7 +116,7 @@ def repeat(x, sizes):
 def flip(x, dims):
     """Entries in reverse order along the axes."""
     dims = (dims,) if isinstance(dims, int) else ints("flip", "dims", dims)
-    return S.flip(x, axis=tuple(_axis("flip", d, len(x.shape), "dims") for d in dims))
+    return S.flip(x, axis=tuple(axis_of("flip", d, len(x.shape), "dims") for d in dims))
 
 
 @checked
@@ -130,7 +130,7 @@ def roll(x, shifts, dims=None):
     steps = (shifts,) if isinstance(shifts, int) else ints("roll", "shifts", shifts)
     if len(pair) != len(steps):
         raise InputError("roll", "shifts", f"one per axis in dims ({len(pair)})", shifts)
-    return S.roll(x, shift=steps, axis=tuple(_axis("roll", d, len(x.shape), "dims") for d in pair))
+    return S.roll(x, shift=steps, axis=tuple(axis_of("roll", d, len(x.shape), "dims") for d in pair))
 
 
 def _sequence(function, tensors):
@@ -145,7 +145,7 @@ def _sequence(function, tensors):
 def cat(tensors, dim=0):
     """Tensors one after another along an existing axis; all other lengths must agree."""
     tensors = _sequence("cat", tensors)
-    axis = _axis("cat", dim, len(tensors[0].shape))
+    axis = axis_of("cat", dim, len(tensors[0].shape))
     shapes = [tuple(t.shape) for t in tensors]
     if len({(*s[:axis], *s[axis + 1 :]) + (len(s),) for s in shapes}) > 1 or not shapes[0]:
         raise InputError("cat", "tensors", f"of shapes that agree except along dim {axis}", shapes)
@@ -158,13 +158,13 @@ def stack(tensors, dim=0):
     shapes = [tuple(t.shape) for t in tensors]
     if len(set(shapes)) > 1:
         raise InputError("stack", "tensors", "all of one shape", shapes)
-    return S.stack(*tensors, axis=_axis("stack", dim, len(shapes[0]) + 1))
+    return S.stack(*tensors, axis=axis_of("stack", dim, len(shapes[0]) + 1))
 
 
 @checked
 def split(x, split_size, dim=0):
     """Pieces of `split_size` (the last may be smaller), or of the sizes in a list, as views."""
-    axis, sizes = _axis("split", dim, len(x.shape)), split_size
+    axis, sizes = axis_of("split", dim, len(x.shape)), split_size
     total = x.shape[axis]
     if isinstance(split_size, int):
         if split_size < 1:
@@ -182,14 +182,16 @@ def chunk(x, chunks, dim=0):
     """At most `chunks` pieces of equal size (the last may be smaller)."""
     if not isinstance(chunks, int) or chunks < 1:
         raise InputError("chunk", "chunks", "a positive int", chunks)
-    total = x.shape[_axis("chunk", dim, len(x.shape))]
+    total = x.shape[axis_of("chunk", dim, len(x.shape))]
     return split(x, builtins.max(1, -(-total // chunks)), dim)
 
 
 @checked
 def unbind(x, dim=0):
     """The slices along an axis, which disappears."""
-    axis = _axis("unbind", dim, len(x.shape))
+    if not x.shape:
+        raise InputError("unbind", "the tensor", "of at least one dimension", "a scalar")
+    axis = axis_of("unbind", dim, len(x.shape))
     return tuple(S.getitem(x, index=(slice(None),) * axis + (i,)) for i in range(x.shape[axis]))
 
 
@@ -206,7 +208,7 @@ def _integers(function, index, bound):
 @checked
 def gather(x, dim, index):
     """out[i][j] = x[index[i][j]][j] for dim 0, and so on for other axes."""
-    axis = _axis("gather", dim, len(x.shape))
+    axis = axis_of("gather", dim, len(x.shape))
     index = _integers("gather", index, x.shape[axis])
     if index.ndim != len(x.shape) or any(m > n for i, (m, n) in enumerate(zip(index.shape, x.shape)) if i != axis):
         raise InputError("gather", "index", f"of {len(x.shape)} dimensions, no longer than {tuple(x.shape)} but along dim {axis}",
@@ -217,14 +219,14 @@ def gather(x, dim, index):
 @checked
 def index_select(x, dim, index):
     """The slices of x along an axis that a vector of integers names."""
-    axis = _axis("index_select", dim, len(x.shape))
+    axis = axis_of("index_select", dim, len(x.shape))
     return S.take(x, index=_integers("index_select", index, x.shape[axis]), axis=axis)
 
 
 @checked
 def sort(x, dim=-1, descending=False):
     """(values, indices) in order along an axis; equal entries keep their order. Values are differentiable."""
-    axis = _axis("sort", dim, len(x.shape))
+    axis = axis_of("sort", dim, len(x.shape))
     data = raw(x)
     if data.ndim == 0:
         return x, _like(x, xp_of(data).zeros((), dtype=np.int64))
@@ -239,7 +241,7 @@ def sort(x, dim=-1, descending=False):
 @checked
 def topk(x, k, dim=-1, largest=True):
     """(values, indices) of the k largest (or smallest) along an axis, in order."""
-    axis = _axis("topk", dim, len(x.shape))
+    axis = axis_of("topk", dim, len(x.shape))
     if not isinstance(k, int) or not 0 <= k <= (x.shape[axis] if x.shape else 1):
         raise InputError("topk", "k", f"from 0 to {x.shape[axis] if x.shape else 1}", k)
     values, order = sort(x, dim, descending=largest)
@@ -257,7 +259,7 @@ def _like(x, array):
 def _extreme(x, dim, keepdim, whole, find):
     if dim is None:
         return whole(x)
-    axis = _axis(find.name[3:], dim, len(x.shape))
+    axis = axis_of(find.name[3:], dim, len(x.shape))
     if x.shape and x.shape[axis] == 0:
         raise InputError(find.name[3:], "dim", "an axis that is not empty", f"shape {tuple(x.shape)}, dim {dim}")
     if not x.shape:

@@ -10,7 +10,10 @@ from ..autograd import Traced, raw
 from ..backend import Generator, is_array
 from ..errors import InputError
 
-__all__ = ["checked", "describe", "TENSOR", "OPTIONAL", "FLAG", "NUMBER", "INT", "COUNT", "SCALAR", "MUST_BE", "ints"]
+__all__ = [
+    "checked", "describe", "ints", "MUST_BE", "TENSOR", "OPTIONAL", "FLAG", "NUMBER", "MAYBE_NUMBER", "NOT_NEGATIVE", "FINITE",
+    "INT", "COUNT", "SCALAR", "STREAM",
+]
 
 
 # These run at every call, so each asks first for what is nearly always given: `isinstance` of an abstract class is slow.
@@ -33,18 +36,28 @@ def _is_int(value):
     return type(value) is int or (isinstance(value, numbers.Integral) and not _is_flag(value))
 
 
-TENSOR, FLAG = (_is_tensor, "a Tensor"), (_is_flag, "True or False")
-OPTIONAL = (lambda value: value is None or _is_tensor(value), "a Tensor or None")
-NUMBER, INT, NOT_NEGATIVE = (_is_number, "a number"), (_is_int, "an int"), (lambda v: _is_number(v) and v >= 0, "a number >= 0")
-COUNT, SCALAR = (lambda v: _is_int(v) and v >= 0, "an int >= 0"), (lambda v: isinstance(v, numbers.Real), "a number")
-STREAM = (lambda value: isinstance(value, Generator), "a minicnn Generator")
+# A kind of argument: what holds for it, and how a message calls it.
+TENSOR = _is_tensor, "a Tensor"
+OPTIONAL = lambda value: value is None or _is_tensor(value), "a Tensor or None"
+FLAG = _is_flag, "True or False"
+NUMBER = _is_number, "a number"
+MAYBE_NUMBER = lambda value: value is None or _is_number(value), "a number or None"
+NOT_NEGATIVE = lambda value: _is_number(value) and value >= 0, "a number >= 0"
+FINITE = lambda value: _is_number(value) and math.isfinite(value), "a finite number"
+SCALAR = lambda value: isinstance(value, numbers.Real), "a number"
+INT = _is_int, "an int"
+COUNT = lambda value: _is_int(value) and value >= 0, "an int >= 0"
+STREAM = lambda value: isinstance(value, Generator), "a minicnn Generator"
+
 MUST_BE = {
-    **dict.fromkeys("input weight bias target query key value running_mean running_var attn_mask pos_weight x x1 x2 "
-                    "input1 input2 theta grid".split(), TENSOR),
-    **dict.fromkeys("training inplace ceil_mode count_include_pad return_indices is_causal log_target use_input_stats "
-                    "align_corners keepdim descending largest".split(), FLAG),
-    **dict.fromkeys("negative_slope alpha beta delta threshold min_val max_val momentum label_smoothing scale p".split(), NUMBER),
-    **dict.fromkeys("ignore_index num_classes diagonal groups".split(), INT), "eps": NOT_NEGATIVE, "generator": STREAM,
+    **dict.fromkeys("""input weight bias target query key value running_mean running_var attn_mask pos_weight x x1 x2 input1 input2
+                       theta grid""".split(), TENSOR),
+    **dict.fromkeys("""training inplace ceil_mode count_include_pad return_indices is_causal log_target use_input_stats align_corners
+                       keepdim descending largest affine track_running_stats elementwise_affine batch_first""".split(), FLAG),
+    **dict.fromkeys("""negative_slope alpha beta delta threshold min_val max_val momentum label_smoothing scale p
+                       init""".split(), NUMBER),
+    **dict.fromkeys("ignore_index num_classes diagonal groups padding_idx".split(), INT),
+    "eps": NOT_NEGATIVE, "generator": STREAM,
 }
 
 
@@ -66,31 +79,36 @@ def ints(function, name, values):
 def checked(function=None, **special):
     """A function whose arguments are checked by name, as MUST_BE says (or `special`); None passes where it is the default.
 
+    For a constructor the message names the class.
+
     >>> softplus(x, beta="2")
     InputError: softplus: beta must be a number, got str '2'
     """
     if function is None:
         return lambda f: checked(f, **special)
-    code, title = function.__code__, function.__name__
+    code = function.__code__
     names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
     rules = {name: special.get(name, MUST_BE.get(name)) for name in names}
     defaults = dict(zip(reversed(names[: code.co_argcount]), reversed(function.__defaults__ or ())))
     optional = {name for name, value in (defaults | (function.__kwdefaults__ or {})).items() if value is None}
+    method = names[:1] == ("self",)
     places = [(name, rules[name]) for name in names[: code.co_argcount]]
 
-    def check(name, rule, value):
-        if not (rule[0](value) or (value is None and name in optional)):
+    def check(name, rule, value, args):
+        holds, what = rule
+        if not (holds(value) or (value is None and name in optional)):
+            title = type(args[0]).__name__ if method else function.__name__
             hint = "Wrap it: minicnn.tensor(data)" if rule is TENSOR and isinstance(value, (list, tuple, float, int)) else ""
-            raise InputError(title, name, rule[1] + (" or None" if name in optional else ""), describe(value), hint)
+            raise InputError(title, name, what + (" or None" if name in optional else ""), describe(value), hint)
 
     @functools.wraps(function)
     def call(*args, **options):
         for (name, rule), value in zip(places, args):
             if rule is not None and not rule[0](value):
-                check(name, rule, value)
+                check(name, rule, value, args)
         for name, value in options.items():
             if (rule := rules.get(name)) is not None:
-                check(name, rule, value)
+                check(name, rule, value, args)
         return function(*args, **options)
 
     return call

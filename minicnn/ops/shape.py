@@ -3,6 +3,7 @@
 from ..autograd import broadcast_to, primitive, sum_to
 from ..backend import scatter_add, to_device, xp_of
 from ..errors import InputError
+from ..kernels import buffers, join
 
 __all__ = [
     "reshape", "transpose", "broadcast_to", "sum_to", "flip", "roll", "concatenate", "stack", "getitem", "put_add",
@@ -78,7 +79,7 @@ roll.defvjp(x=lambda g, shift, axis: roll(g, shift=_minus(shift), axis=axis))
 @primitive
 def concatenate(*xs, axis=0):
     """Arrays one after another along an existing axis; the adjoint slices."""
-    return xp_of(*xs).concatenate(xs, axis=axis)
+    return join.concatenate(xs, axis) if join.applies(xs) else xp_of(*xs).concatenate(xs, axis=axis)
 
 
 def _slice_of(g, i, shapes, axis):
@@ -116,7 +117,7 @@ def getitem(x, *, index):
 @primitive
 def put_add(g, *, index, shape):
     """Zeros of `shape`, into which g is added at `index`; repeated places add up. The adjoint of getitem."""
-    out = xp_of(g).zeros(shape, dtype=g.dtype)
+    out = buffers.zeros(shape, g.dtype, xp_of(g))
     if _is_basic(index):
         out[index] = g  # slices and integers never repeat a place
         return out

@@ -43,6 +43,8 @@ class Optimizer:
         name = type(self).__name__
         if isinstance(params, Traced):
             raise InputError(name, "params", "an iterable of tensors or dicts", "one tensor", "Put it in a list: [p]")
+        if not hasattr(params, "__iter__"):
+            raise InputError(name, "params", "an iterable of tensors or dicts", type(params).__name__)
         if isinstance(params, (set, frozenset)):
             raise InputError(name, "params", "in a fixed order", "a set", "Pass a list: state is saved by position")
         groups = list(params)
@@ -84,6 +86,8 @@ class Optimizer:
     def _parameters(self, params):
         """The checked list of tensors in `params`, and their names if (name, tensor) pairs were given."""
         name = type(self).__name__
+        if not hasattr(params, "__iter__"):
+            raise InputError(name, "params", "an iterable of tensors or dicts", type(params).__name__)
         if isinstance(params, (set, frozenset)):
             raise InputError(name, "params", "in a fixed order", "a set", "Pass a list: state is saved by position")
         params = [params] if isinstance(params, Traced) else list(params)

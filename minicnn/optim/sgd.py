@@ -53,7 +53,7 @@ class SGD(Optimizer):
             v[...] = g
         else:
             v *= momentum
-            v += xp.multiply(g, 1 - group["dampening"], out=step)
+            v += xp.multiply(g, 1 - group["dampening"], out=step) if group["dampening"] else g
         if group["nesterov"]:
             xp.multiply(v, momentum, out=step)
             step += g

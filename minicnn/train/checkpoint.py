@@ -34,8 +34,11 @@ def save_checkpoint(path, **parts):
     >>> load_checkpoint("run.safetensors", model=model, optimizer=optimizer)
     {'epoch': 3}
     """
+    if wrong := [name for name in parts if "/" in name]:
+        raise InputError("save_checkpoint", "a part's name", "without '/'", repr(wrong[0]))
     arrays, random = {}, _rewound(default_generator())
     plain = {name: flatten(_state(part), name, arrays)[0] for name, part in parts.items()}
+    plain |= {name: None for name, part in parts.items() if isinstance(part, Module)}  # all there is are arrays
     streams = {name: {k: _rewound(g) for k, g in _streams(part).items()} for name, part in parts.items()}
     kinds = {name: _kind(part) for name, part in parts.items()}
     state = {"kinds": kinds, "parts": plain, "streams": streams, "random": random}
@@ -60,7 +63,8 @@ def load_checkpoint(path, **objects):
             _restore(thing, saved["kinds"][name], saved["parts"][name], saved["streams"][name])
     with _blamed(path, "the state of the random stream is damaged"):
         default_generator().set_state(saved["random"])
-    return {name: state for name, state in saved["parts"].items() if saved["kinds"][name] == "data" and name not in objects}
+    plain = [name for name, kind in saved["kinds"].items() if kind in ("data", "nothing") and name not in objects]
+    return {name: saved["parts"][name] for name in plain}
 
 
 def _read(path):
@@ -70,7 +74,9 @@ def _read(path):
         raise DataError(f"{path}: not a checkpoint ({FORMAT!r}); files of weights alone are read by minicnn.load")
     with _blamed(path, "a damaged checkpoint"):
         saved = json.loads(metadata[FORMAT])
-        saved["parts"] = {name: unflatten(plain, arrays) for name, plain in saved["parts"].items()}
+        saved["parts"] = {name: unflatten(plain, arrays, name) for name, plain in saved["parts"].items()}
+        for name in (name for name, kind in saved["kinds"].items() if kind == "module"):
+            saved["parts"][name] = {key[len(name) + 1:]: array for key, array in arrays.items() if key.startswith(f"{name}/")}
         if not (saved["parts"].keys() == saved["kinds"].keys() == saved["streams"].keys() and "random" in saved):
             raise ValueError("parts, kinds, streams and random do not belong together")
     return saved
@@ -106,7 +112,7 @@ def _restore(thing, kind, state, streams):
                          f"{wanted} {sorted(own)}")
     if kind == "stream":
         thing.set_state(state)
-    elif kind != "data":
+    elif kind not in ("data", "nothing"):
         thing.load_state_dict(state)
     if kind == "optimizer":
         thing._stepped = bool(state["stepped"])  # a schedule asks whether it may go on
@@ -119,7 +125,7 @@ def _kind(thing):
     for kind, cls in (("module", Module), ("optimizer", Optimizer), ("stream", Generator)):
         if isinstance(thing, cls):
             return kind
-    return "object" if hasattr(thing, "state_dict") else "data"
+    return "nothing" if thing is None else "object" if hasattr(thing, "state_dict") else "data"
 
 
 def _streams(part):

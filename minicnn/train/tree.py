@@ -1,7 +1,7 @@
 """Nested state (dicts, lists, numbers, arrays) as JSON plus a flat dict of arrays, and back, with nothing lost on the way.
 
 JSON has no tuples, no keys but strings and no arrays; floats it keeps exactly. So a tuple is {"tuple": [...]}, a dict
-{"dict": [[key, value], ...]}, an array {"array": name}.
+{"dict": [[key, value], ...]}, an array {"array": ""}, or {"array": name} where its name is not the keys on the way to it.
 """
 
 import numpy as np
@@ -22,30 +22,32 @@ def flatten(tree, path="", arrays=None):
     if tree is None or isinstance(tree, (bool, int, float, str)):
         return tree, arrays
     if is_array(tree):
-        name = path if path not in arrays else f"{path}#{len(arrays)}"
-        arrays[name] = np.asarray(to_numpy(tree), order="C")
+        name = "" if path and path not in arrays else f"{path}#{len(arrays)}"
+        arrays[name or path] = np.asarray(to_numpy(tree), order="C")
         return {"array": name}, arrays
     if isinstance(tree, (list, tuple)):
-        values = [flatten(value, f"{path}/{i}", arrays)[0] for i, value in enumerate(tree)]
+        values = [flatten(value, _below(path, i), arrays)[0] for i, value in enumerate(tree)]
         return values if isinstance(tree, list) else {"tuple": values}, arrays
     if isinstance(tree, dict) and all(key is None or isinstance(key, (bool, int, float, str)) for key in tree):
-        inner = path + "/" if path else ""
-        return {"dict": [[key, flatten(value, f"{inner}{key}", arrays)[0]] for key, value in tree.items()]}, arrays
+        return {"dict": [[key, flatten(value, _below(path, key), arrays)[0]] for key, value in tree.items()]}, arrays
     raise InputError("save_checkpoint", path, "made of numbers, strings, arrays, lists, tuples and dicts", type(tree).__name__,
                      "Give the object a state_dict() and a load_state_dict() of such values")
 
 
-def unflatten(plain, arrays):
-    """The tree again. KeyError, TypeError or ValueError if `plain` is nothing that `flatten` returns."""
+def unflatten(plain, arrays, path=""):
+    """The tree again, from the same path. KeyError, TypeError or ValueError if `plain` is nothing that `flatten` returns."""
     if plain is None or isinstance(plain, (bool, int, float, str)):
         return plain
-    if isinstance(plain, list):
-        return [unflatten(value, arrays) for value in plain]
-    [(kind, content)] = plain.items()
+    [(kind, content)] = [("list", plain)] if isinstance(plain, list) else plain.items()
     if kind == "array":
-        return arrays[content]
-    if kind == "tuple":
-        return tuple(unflatten(value, arrays) for value in content)
+        return arrays[content or path]
     if kind == "dict":
-        return {key: unflatten(value, arrays) for key, value in content}
-    raise ValueError(f"there is no kind {kind!r}")
+        return {key: unflatten(value, arrays, _below(path, key)) for key, value in content}
+    if kind not in ("list", "tuple"):
+        raise ValueError(f"there is no kind {kind!r}")
+    values = [unflatten(value, arrays, _below(path, i)) for i, value in enumerate(content)]
+    return values if kind == "list" else tuple(values)
+
+
+def _below(path, key):
+    return f"{path}/{key}" if path else str(key)

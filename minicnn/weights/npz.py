@@ -118,8 +118,6 @@ def _fill(path, info, member, target):
             raise DataError(f"{path}: {info.filename!r} ends after {at:,} of {len(target):,} bytes")
         target[at:at + len(block)] = block
         at += len(block)
-    if member.read(1):
-        raise DataError(f"{path}: {info.filename!r} goes on after its {len(target):,} bytes")
 
 
 class _Guarded(io.RawIOBase):

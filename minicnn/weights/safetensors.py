@@ -17,7 +17,7 @@ from ..files import opened
 
 __all__ = ["read", "read_header", "write", "check_booleans"]
 
-HEADER = 1 << 21  # bytes of the header at most: some 20,000 arrays
+HEADER = 3 << 20  # bytes of the header at most: some 30,000 arrays. As objects it takes up to 25 times as much
 KINDS = {"BOOL": "?", "U8": "u1", "I8": "i1", "U16": "<u2", "I16": "<i2", "U32": "<u4", "I32": "<i4", "U64": "<u8",
          "I64": "<i8", "F16": "<f2", "BF16": "<u2", "F32": "<f4", "F64": "<f8"}
 LARGEST = 2**63 - 1  # bytes or entries that NumPy can count
@@ -38,7 +38,7 @@ def write(file, arrays, metadata):
     try:
         read_header(file.part)  # what cannot be read back must not replace what can
     except DataError as error:
-        raise InputError("save", "state", "of a header (names, and all that is no array) of 2 MiB at most", error) from error
+        raise InputError("save", "state", "of a header (names, and all that is no array) of 3 MiB at most", error) from error
 
 
 def read(path):

@@ -1,13 +1,15 @@
 """examples/train_cifar10.py: the schedule, and one epoch on made-up pictures with everything it writes."""
 
 import importlib.util
+import signal
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import minicnn as mc
-from minicnn import models, train
+from minicnn import train
+from minicnn.errors import InputError
 
 PATH = Path(__file__).parents[2] / "examples" / "train_cifar10.py"
 
@@ -44,21 +46,27 @@ def test_rate_is_the_paper_s(example):
 def test_an_epoch_writes_weights_history_and_picture(example, pictures, capsys):
     out = pictures / "out"
     example.main(["--epochs", "1", "--batch-size", "16", "--limit", "32", "--workers", "0", "--out", str(out)])
-    assert {p.name for p in out.iterdir()} == {"last.safetensors", "best.safetensors", "history.json", "history.png"}
+    assert {p.name for p in out.iterdir()} == {"checkpoints", "best.safetensors", "history.json", "history.png"}
     history = train.History.from_json(out / "history.json")
     assert len(history.steps) == 2 and set(history.epochs[0]) == {"train_loss", "train_accuracy", "test_loss", "test_accuracy"}
-    example.main(["--evaluate", str(out / "last.safetensors"), "--limit", "32", "--workers", "0"])
+    example.main(["--evaluate", str(out / "best.safetensors"), "--limit", "32", "--workers", "0"])
     last = history.epochs[-1]
     assert f"test error {1 - last['test_accuracy']:.2%}, loss {last['test_loss']:.4f}" in capsys.readouterr().out
 
 
-def test_weights_come_back_as_they_went(example, tmp_path):
-    model = models.resnet20(width=4)
-    model(mc.randn(4, 3, 8, 8))  # running statistics of its own
-    example.save(model, tmp_path / "w.safetensors")
-    other = example.load(models.resnet20(width=4), tmp_path / "w.safetensors")
-    for (name, a), (again, b) in zip(model.state_dict().items(), other.state_dict().items(), strict=True):
-        assert name == again and a.dtype == b.dtype and np.array_equal(a.numpy(), b.numpy())
+def test_a_run_that_is_resumed_ends_as_one_without_a_break(example, pictures):
+    def run(name, *options):
+        example.main(["--batch-size", "16", "--limit", "32", "--workers", "1", "--epochs", "2", "--out", str(pictures / name),
+                      *options])
+        return (pictures / name / "history.json").read_text(), mc.load(pictures / name / "best.safetensors")["fc.weight"].tolist()
+
+    with pytest.MonkeyPatch.context() as patch:  # Ctrl-C while the first epoch's picture is drawn
+        patch.setattr(example, "plot", lambda *_: signal.raise_signal(signal.SIGINT))
+        with pytest.raises(KeyboardInterrupt, match="stopped after step 2; resume=True goes on from .*epoch0001"):
+            run("broken")
+    with pytest.raises(InputError, match="Pass resume=True"):
+        run("broken")
+    assert run("broken", "--resume") == run("whole")
 
 
 def test_augmented_pictures_are_crops_and_mirrors_around_the_mean(example, pictures):

@@ -104,3 +104,21 @@ def test_blas_is_restored_when_threads_are_left_to_it():
 def test_set_num_threads_refuses(n):
     with pytest.raises(InputError, match="set_num_threads: n must be"):
         threads.set_num_threads(n)
+
+
+def test_threads_can_be_changed_while_others_work(three_threads):
+    hits, stop = [], threading.Event()
+
+    def keep_working():
+        while not stop.is_set():
+            count = []
+            threads.parallel_for(6, lambda i, j: count.extend(range(i, j)))
+            hits.append(sorted(count) == list(range(6)))
+
+    worker = threading.Thread(target=keep_working)
+    worker.start()
+    for n in (1, 3, 2, 4, 1, 3):
+        threads.set_num_threads(n)
+    stop.set()
+    worker.join(timeout=30)
+    assert not worker.is_alive() and hits and all(hits)

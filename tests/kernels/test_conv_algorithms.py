@@ -59,6 +59,23 @@ def test_large_enough_for_threads_and_several_chunks(name, rng):
         assert y.dtype == np.float32
 
 
+@settings(max_examples=25)
+@given(f=st.integers(1, 4), more=st.integers(0, 9), kernel=st.tuples(st.integers(1, 4), st.integers(1, 4)),
+       dilation=st.tuples(st.integers(1, 2), st.integers(1, 2)), padding=st.tuples(st.integers(0, 4), st.integers(0, 4)),
+       seed=st.integers(0, 2**32))
+def test_few_filters_of_many_channels_exchange_roles_and_agree(f, more, kernel, dilation, padding, seed):
+    rng, n = np.random.default_rng(seed), 3
+    size = tuple(d * (k - 1) + 1 + more for k, d in zip(kernel, dilation))
+    x, w = rng.normal(size=(n, 2 * f + more, *size)), rng.normal(size=(f, 2 * f + more, *kernel))
+    options = {"stride": (1, 1), "padding": padding, "dilation": dilation, "groups": 1}
+    y = conv.conv2d(x, w, **options)
+    u = rng.normal(size=y.shape)
+    with K.force("chunks"):
+        close(K.conv2d(x, w, **options), y)
+        close(K.conv2d_input(u, w, input_size=size, **options), conv.conv2d_input(u, w, input_size=size, **options))
+        close(K.conv2d_weight(x, u, kernel_size=kernel, **options), conv.conv2d_weight(x, u, kernel_size=kernel, **options))
+
+
 def test_plan_names_algorithm_and_reason():
     name, reason = K.plan((1, 3, 8, 8), (4, 3, 3, 3))
     assert name in K.algorithms() and reason

@@ -171,6 +171,12 @@ def test_large_float32_keeps_dtype_memory_order_and_values(k, s, p, rng):
         np.testing.assert_allclose(back, K.spread(y, index, x.shape[2:]), rtol=1e-5, atol=1e-5)
 
 
+@given(pools())
+def test_values_alone_are_the_values(problem):
+    x, options = problem
+    np.testing.assert_array_equal(K.max_pool2d_values(x, **options), K.max_pool2d(x, **options)[0], strict=True)
+
+
 def test_a_device_gets_the_same(rng):
     x = image(rng, (2, 3, 7, 6), "nan")
     options = {"kernel": (3, 2), "stride": (2, 2), "padding": (1, 1), "ceil_mode": True}

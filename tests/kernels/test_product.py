@@ -12,6 +12,8 @@ def two_threads(monkeypatch):
     before = get_num_threads()
     set_num_threads(2)
     monkeypatch.setattr(product, "WORTH", 0.0)
+    monkeypatch.setattr(product, "SMALL", 0.0)
+    monkeypatch.setattr(product, "ROWS", 3)
     yield
     set_num_threads(before)
 
@@ -28,6 +30,21 @@ def test_matmul(a, b, dtype, rng):
         y = product.matmul(left, v)
         assert np.shape(y) == np.shape(u @ v) and y.dtype == dtype
         np.testing.assert_allclose(y, u @ v, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("shape", [(3,), (0, 3), (1, 3), (7, 3), (20, 3), (2, 5, 3), (2, 1, 3)], ids=str)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_linear(shape, dtype, rng):
+    x, w, b = (rng.normal(size=s).astype(dtype) for s in (shape, (4, 3), (4,)))
+    for rows in (x, np.asfortranarray(x)):
+        y = product.linear(rows, w, b)
+        assert y.dtype == dtype and y.shape == (*shape[:-1], 4)
+        np.testing.assert_allclose(y, x @ w.T + b, rtol=1e-5, atol=1e-5)
+
+
+def test_linear_with_a_bias_of_another_dtype_is_what_numpy_makes_of_it(rng):
+    x, w, b = rng.normal(size=(5, 3)).astype(np.float32), rng.normal(size=(4, 3)).astype(np.float32), rng.normal(size=4)
+    np.testing.assert_allclose(product.linear(x, w, b), x @ w.T + b, rtol=1e-6)
 
 
 def test_matmul_refuses_what_numpy_refuses(rng):

@@ -4,13 +4,14 @@ import numpy as np
 import pytest
 
 import minicnn as mc
-from minicnn import inspect, models, nn
+from minicnn import data, inspect, models, nn, optim, train
 from minicnn.errors import InputError
 from minicnn.models.googlenet import MODULES, AuxiliaryHead, GoogLeNetOutputs, Inception
 
 SIZES = {"conv1": (64, 112), "maxpool1": (64, 56), "conv3": (192, 56), "maxpool2": (192, 28), "inception3a": (256, 28),
-         "inception3b": (480, 28), "maxpool3": (480, 14), "inception4a": (512, 14), "inception4b": (512, 14), "inception4c": (512, 14),
-         "inception4d": (528, 14), "inception4e": (832, 14), "maxpool4": (832, 7), "inception5a": (832, 7), "inception5b": (1024, 7),
+         "inception3b": (480, 28), "maxpool3": (480, 14), "inception4a": (512, 14), "inception4b": (512, 14),
+         "inception4c": (512, 14), "inception4d": (528, 14), "inception4e": (832, 14), "maxpool4": (832, 7),
+         "inception5a": (832, 7), "inception5b": (1024, 7),
          "avgpool": (1024, 1)}
 TABLE = {"conv1": (9_408, 118_013_952), "conv2": (4_096, 12_845_056), "conv3": (110_592, 346_816_512),
          "inception3a": (163_328, 128_049_152), "inception3b": (388_096, 304_267_264), "inception4a": (375_552, 73_608_192),
@@ -45,7 +46,8 @@ def test_parameters_with_and_without_heads(options, parameters):
 
 
 def unit_keys(name):
-    return [f"{name}.conv.weight"] + [f"{name}.bn.{k}" for k in ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")]
+    bn = ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")
+    return [f"{name}.conv.weight", *(f"{name}.bn.{k}" for k in bn)]
 
 
 def test_keys_are_torchvision_s():
@@ -64,8 +66,9 @@ def test_shapes_of_some_weights_are_torchvision_s():
     with nn.init.no_init():
         state = models.googlenet().state_dict()
         paper = models.googlenet(paper_kernels=True).state_dict()
-    shapes = {"conv1.conv.weight": (64, 3, 7, 7), "inception3a.branch3.1.conv.weight": (32, 16, 3, 3), "aux1.conv.conv.weight": (128, 512, 1, 1),
-              "aux2.conv.conv.weight": (128, 528, 1, 1), "aux1.fc1.weight": (1024, 2048), "fc.weight": (1000, 1024)}
+    shapes = {"conv1.conv.weight": (64, 3, 7, 7), "inception3a.branch3.1.conv.weight": (32, 16, 3, 3),
+              "aux1.conv.conv.weight": (128, 512, 1, 1), "aux2.conv.conv.weight": (128, 528, 1, 1), "aux1.fc1.weight": (1024, 2048),
+              "fc.weight": (1000, 1024)}
     for key, shape in shapes.items():
         assert state[key].shape == shape
     assert paper["inception3a.branch3.1.conv.weight"].shape == (32, 16, 5, 5) and "conv1.conv.bias" in paper
@@ -84,8 +87,27 @@ def test_training_returns_the_logits_of_the_heads_too():
         assert without(mc.randn(2, 3, 65, 97)).shape == (2, 5)
 
 
+def test_fit_takes_a_model_that_returns_heads_too(rng):
+    """The accuracy it records is that of the main logits."""
+    mc.manual_seed(0)
+    net = models.googlenet(2, width=2, in_channels=1, small_images=True, paper_kernels=True, dropout=0.0, dropout_aux=0.0)
+    for head in (net.aux1, net.aux2):  # always class 1, with certainty
+        nn.init.zeros_(head.fc2.weight)
+        head.fc2.bias.data[...] = (0, 50)
+    nn.init.zeros_(net.fc.weight)
+    net.fc.bias.data[...] = (50, 0)  # always class 0
+    x, y = mc.tensor(rng.normal(size=(6, 1, 28, 28)).astype(np.float32)), mc.tensor(np.array([0, 0, 0, 0, 0, 1]))
+
+    def loss(output, labels):
+        return sum(nn.functional.cross_entropy(t, labels) for t in (output if isinstance(output, tuple) else (output,)))
+
+    loader = data.DataLoader(data.TensorDataset(x, y), 6)
+    history = train.fit(net, loader, optim.SGD(net.parameters(), lr=0.0), loss, progress=False, validate=loader)
+    assert history.series("train_accuracy") == history.series("test_accuracy") == [pytest.approx(5 / 6)]
+
+
 def test_pooling_and_heads_of_the_two_forms():
-    """torchvision's fourth pooling is 2x2 and its heads average adaptively; the paper's is 3x3, its heads average 5x5 at stride 3."""
+    """torchvision's fourth pooling is 2x2 and its heads average adaptively; the paper's is 3x3, its heads average 5x5 / 3."""
     ours, paper = models.googlenet(width=4), models.googlenet(width=4, paper_kernels=True)
     assert ours.maxpool4.kernel_size == 2 and paper.maxpool4.kernel_size == 3 and ours.maxpool3.kernel_size == 3
     assert all(net.maxpool1.ceil_mode for net in (ours, paper))

@@ -195,3 +195,33 @@ def test_dropout_in_training_and_evaluation():
     assert not nn.Dropout(1.0)(x).data.any()
     z = nn.Dropout2d(0.5)(mc.ones(50, 4, 3, 3)).data
     assert ((z == z[:, :, :1, :1]).all())
+
+
+@pytest.mark.parametrize("replace", [False, True])
+def test_full_backward_hook_of_several_inputs_runs_once_as_in_torch(replace):
+    torch = pytest.importorskip("torch")
+    theirs = torch.nn.Bilinear(3, 4, 2).double()
+    ours = nn.Bilinear(3, 4, 2).double()
+    ours.load_state_dict({k: v.numpy() for k, v in theirs.state_dict().items()})
+    results = []
+    for lib, layer in ((mc, ours), (torch, theirs)):
+        seen = []
+
+        def hook(module, grad_input, grad_output, seen=seen):
+            seen.append([g.detach().numpy().copy() for g in (*grad_input, *grad_output)])
+            return tuple(3 * g for g in grad_input) if replace else None
+
+        layer.register_full_backward_hook(hook)
+        a, b = (lib.tensor(np.linspace(-1, 1, 5 * n).reshape(5, n)).requires_grad_() for n in (3, 4))
+        (layer(a, b) ** 2).sum().backward()
+        results.append((*seen[0], a.grad.numpy(), b.grad.numpy()))
+        assert len(seen) == 1
+    for mine, other in zip(*results):
+        np.testing.assert_allclose(mine, other, rtol=1e-12)
+
+
+def test_full_backward_hook_without_a_gradient_of_the_input():
+    layer, seen = nn.Linear(3, 2), []
+    layer.register_full_backward_hook(lambda module, grad_input, grad_output: seen.append((grad_input, grad_output[0].shape)))
+    layer(mc.ones(4, 3)).sum().backward()
+    assert seen == [((None,), (4, 2))]

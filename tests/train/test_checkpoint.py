@@ -13,6 +13,7 @@ from types import ModuleType, SimpleNamespace
 import numpy as np
 import pytest
 import resume_runs as runs
+import strict  # noqa: F401 registers the stand-in device
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -43,17 +44,18 @@ BREAKS = {"after 5 epochs": ("epoch", 5 * runs.STEPS), "in the sixth epoch": (4,
 
 @pytest.fixture(scope="module")
 def halves(tmp_path_factory):
-    """Every run whole, without a checkpoint, and broken off, then ended by a new process. {run: (whole model, folder)}."""
+    """Every run whole, without a checkpoint, and broken off, then ended by a new process:
+    the folder, and {run: (the whole one's model, the file where it was broken off, the whole one's history)}."""
     folder, whole = tmp_path_factory.mktemp("halves"), {}
     for name in runs.RUNS:
         run = runs.start(name)
-        train.fit(**run, epochs=runs.EPOCHS, progress=False)
+        history = train.fit(**run, epochs=runs.EPOCHS, progress=False)
         for k, (every, steps) in enumerate(BREAKS.values()):
             broken, label = runs.start(name), f"{name}-{k}"
             with pytest.raises(runs.Stop):
                 train.fit(**broken, epochs=runs.EPOCHS, loss=runs.stopping(steps), progress=False,
                           checkpoint=Checkpoint(folder / label, every=every))
-            whole[label] = run["model"], Checkpoint(folder / label).latest().name
+            whole[label] = run["model"], Checkpoint(folder / label).latest().name, history
     subprocess.run([sys.executable, runs.__file__, folder, *whole], env=ENVIRONMENT, check=True, timeout=100)
     return folder, whole
 
@@ -63,7 +65,7 @@ def halves(tmp_path_factory):
 def test_ten_epochs_are_five_and_five_in_a_new_process_bit_for_bit(halves, name, at):
     folder, whole = halves
     label = f"{name}-{list(BREAKS).index(at)}"
-    model, broken_at = whole[label]
+    model, broken_at, _ = whole[label]
     assert broken_at == ("step00000030-epoch0005.safetensors" if at == "after 5 epochs" else "step00000032.safetensors")
     rest = {k: v.numpy().tobytes() for k, v in mc.load(folder / f"{label}.npz").items()}
     assert rest == weights(model)
@@ -80,36 +82,40 @@ def test_the_final_files_of_both_ways_are_equal_too(halves, tmp_path):
             assert (folder / f"{name}-{k}" / last.name).read_bytes() == last.read_bytes()
 
 
-# What is left out, and a run that must notice. Each is made wrong after everything was restored.
+# What is left out, and a run that must notice. Each is made wrong after everything was restored: run is what fit got, found
+# what else was in the file.
 LEFT_OUT = {
-    "the default stream": ("adam_dropout_one_cycle_prefetch", lambda run: mc.manual_seed(99)),
-    "the loader's stream": ("adamw_augmentation_own_streams", lambda run: run["loader"].generator.manual_seed(99)),
-    "a stream of a module": ("adamw_augmentation_own_streams", lambda run: run["model"][4].stream.manual_seed(99)),
-    "the loader's position": ("sgd", lambda run: run["loader"].__init__(run["loader"].dataset, runs.BATCH, shuffle=True)),
-    "the optimizer's state": ("sgd", lambda run: run["optimizer"].state.clear()),
-    "the schedule's state": ("sgd", lambda run: setattr(run["scheduler"], "last_epoch", 0)),
-    "running averages": ("sgd", lambda run: run["model"][1].reset_running_stats()),
-    "nothing": ("sgd", lambda run: None),
+    "the default stream": ("adam_dropout_one_cycle_prefetch", lambda run, _: mc.manual_seed(99)),
+    "the loader's stream": ("adamw_augmentation_own_streams", lambda run, _: run["loader"].generator.manual_seed(99)),
+    "a stream of a module": ("adamw_augmentation_own_streams", lambda run, _: run["model"][4].stream.manual_seed(99)),
+    "the loader's position": ("sgd", lambda run, _: run["loader"].__init__(run["loader"].dataset, runs.BATCH, shuffle=True)),
+    "the optimizer's state": ("sgd", lambda run, _: run["optimizer"].state.clear()),
+    "the schedule's state": ("sgd", lambda run, _: setattr(run["scheduler"], "last_epoch", 0)),
+    "weights": ("sgd", lambda run, _: run["model"][0].reset_parameters()),
+    "the history": ("sgd", lambda run, _: run["history"].steps.clear()),
+    "the sums of the epoch": ("sgd", lambda _, found: found.update(sums=None)),
+    "running averages": ("sgd", lambda run, _: run["model"][1].reset_running_stats()),
+    "nothing": ("sgd", lambda run, _: None),
 }
 
 
 @pytest.mark.parametrize("what", LEFT_OUT)
 def test_leaving_out_any_part_gives_another_run(halves, tmp_path, monkeypatch, what):
     name, spoil = LEFT_OUT[what]
-    _, whole = halves
     with pytest.raises(runs.Stop):
         train.fit(**runs.start(name), loss=runs.stopping(33), epochs=runs.EPOCHS, progress=False,
                   checkpoint=Checkpoint(tmp_path, every=4))
-    run, restore = runs.start(name), Checkpoint.restore
+    run, whole, restore = {**runs.start(name), "history": History()}, halves[1][f"{name}-0"], Checkpoint.restore
 
     def spoiled(self, path=None, **parts):
         found = restore(self, path, **parts)
-        spoil(run)
+        spoil(run, found)
         return found
 
     monkeypatch.setattr(Checkpoint, "restore", spoiled)
     train.fit(**run, epochs=runs.EPOCHS, progress=False, checkpoint=Checkpoint(tmp_path), resume=True)
-    assert (weights(run["model"]) == weights(whole[f"{name}-0"][0])) == (what == "nothing")
+    same = weights(run["model"]) == weights(whole[0]) and run["history"].to_dict() == whole[2].to_dict()
+    assert same == (what == "nothing")
 
 
 def test_streams_on_a_device_begin_anew_in_both_runs():
@@ -124,6 +130,37 @@ def test_streams_on_a_device_begin_anew_in_both_runs():
     save_checkpoint("run.safetensors", stream=stream)
     load_checkpoint("run.safetensors", stream=other)
     assert stream.uniform((2,), xp=cupy).tolist() == other.uniform((2,), xp=cupy).tolist()
+
+
+@pytest.mark.parametrize("device", ["strict:0", pytest.param("cuda", marks=pytest.mark.skipif(
+    not mc.cuda.is_available(), reason="needs a GPU"))])
+@pytest.mark.parametrize("back", ["same", "cpu"])
+def test_a_run_on_a_device_goes_on_there_or_on_the_host(device, back):
+    """The stand-in for CuPy of strict.py, and a GPU where there is one."""
+    def run(device):
+        mc.manual_seed(3)
+        model = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 3)).to(device)
+        return {"model": model, "optimizer": optim.Adam(model.parameters())}
+
+    def steps(run, device, count):
+        x, y = mc.tensor(np.eye(4, dtype="f")).to(device), mc.tensor([0, 1, 2, 0]).to(device)
+        for _ in range(count):
+            run["optimizer"].zero_grad()
+            nn.functional.cross_entropy(run["model"](x), y).backward()
+            run["optimizer"].step()
+
+    first = run(device)
+    steps(first, device, 3)
+    save_checkpoint("a.safetensors", **first)
+    there = device if back == "same" else "cpu"
+    second = run(there)
+    load_checkpoint("a.safetensors", **second)
+    assert {p.device for p in second["model"].parameters()} == {p.device for p in run(there)["model"].parameters()}
+    steps(first, device, 3)
+    steps(second, there, 3)
+    for p, q in zip(first["model"].parameters(), second["model"].parameters(), strict=True):
+        close = 0 if device == "strict:0" or back == "same" else 1e-5
+        np.testing.assert_allclose(p.detach().cpu().numpy(), q.detach().cpu().numpy(), rtol=close, atol=close)
 
 
 @pytest.fixture(autouse=True)
@@ -205,7 +242,7 @@ def pressing(at, times=1, training=True):
 
 
 @pytest.mark.parametrize("name", ["sgd", "adam_dropout_one_cycle_prefetch"])
-@pytest.mark.parametrize("at", [1, 9, 12, 13])
+@pytest.mark.parametrize("at", [1, 6, 9, 13])  # 6: the last step of the first epoch
 def test_ctrl_c_saves_and_the_rest_is_the_same(tmp_path, name, at):
     with pytest.raises(KeyboardInterrupt, match=f"stopped after step {at}; resume=True goes on from .*step{at:08d}"):
         train.fit(**runs.start(name), epochs=3, loss=pressing(at), progress=False, checkpoint=Checkpoint(tmp_path))
@@ -268,6 +305,7 @@ def test_the_last_k_and_the_best_stay(tmp_path):
     keeper = Checkpoint(tmp_path / "max", best="score_accuracy")
     assert keeper.best_path(history).name == "step00000012-epoch0002.safetensors"
     assert learn(tmp_path / "min", [0.5, 0.2, 0.3, 0.4], keep=1, best="score")[1] == ["0002", "0004"]
+    assert learn(tmp_path / "nan", [float("nan"), 0.2, 0.3, 0.4], keep=1, best="score")[1] == ["0002", "0004"]
     assert learn(tmp_path / "mode", [0.5, 0.2, float("nan"), 0.4], keep=2, best="score", mode="max")[1] == ["0001", "0003", "0004"]
 
 
@@ -360,6 +398,18 @@ def test_any_parts_and_plain_data(tmp_path):
     assert safetensors.read("a.safetensors")[0].keys() >= {"generator_net/0.weight", "data/5"}  # any tool can read the weights
 
 
+def test_thousands_of_layers_fit(tmp_path):
+    """ResNet-1202 has 7,000 arrays of its own, and a momentum for half of them."""
+    model = nn.Sequential(*(nn.BatchNorm2d(1) for _ in range(1800)))
+    optimizer = optim.Adam(model.parameters())
+    model(mc.randn(2, 1, 2, 2)).sum().backward()
+    optimizer.step()
+    save_checkpoint("a.safetensors", model=model, optimizer=optimizer)
+    other = nn.Sequential(*(nn.BatchNorm2d(1) for _ in range(1800)))
+    load_checkpoint("a.safetensors", model=other, optimizer=optim.Adam(other.parameters()))
+    assert weights(other) == weights(model) and len(safetensors.read_header("a.safetensors")[0]) == 9000 + 7200
+
+
 def test_what_does_not_fit_says_which_part_of_which_file():
     run = runs.start("sgd")
     save_checkpoint("a.safetensors", model=run["model"], optimizer=run["optimizer"], scheduler=run["scheduler"])
@@ -368,7 +418,7 @@ def test_what_does_not_fit_says_which_part_of_which_file():
         ({"model": nn.Linear(2, 3)}, "its part 'model' does not fit the Linear: .*missing: weight"),
         ({"optimizer": optim.SGD(nn.Linear(2, 3).parameters(), lr=1)}, "its part 'optimizer' does not fit the SGD: .*groups with"),
         ({"scheduler": other["scheduler"]}, "its part 'scheduler' does not fit the OneCycleLR"),
-        ({"scheduler": None}, "of the kind that was saved, object"),
+        ({"scheduler": None}, r"its part 'scheduler' does not fit the NoneType: .*that was saved, object \[\], got nothing"),
         ({"model": run["optimizer"]}, "of the kind that was saved, module"),
         ({"model": nn.Sequential(*run["model"], runs.Noise())}, r"that was saved, module \[\], got module \['6.stream'\]"),
         ({"loader": other["loader"]}, "has no part 'loader', only model, optimizer, scheduler"),
@@ -383,6 +433,8 @@ def test_what_does_not_fit_says_which_part_of_which_file():
 def test_an_object_that_cannot_be_saved_is_named():
     with pytest.raises(InputError, match="things/1 must be made of numbers.*got object"):
         save_checkpoint("a.safetensors", things=[1, object()])
+    with pytest.raises(InputError, match="a part's name must be without '/'"):
+        save_checkpoint("a.safetensors", **{"a/b": 1})
     assert not Path("a.safetensors").exists()
 
 
@@ -433,15 +485,16 @@ LIES = {
     "no default stream": lambda a, m, s: s.pop("random"),
     "a broken default stream": lambda a, m, s: s["random"].update(numpy={}),
     "a default stream of another kind": lambda a, m, s: s["random"]["numpy"].update(bit_generator="MT19937"),
-    "an unknown node": lambda a, m, s: s["parts"].update(model={"set": []}),
+    "an unknown node": lambda a, m, s: s["parts"].update(history={"set": []}),
+    "an empty node": lambda a, m, s: s["parts"].update(history={}),
     "a missing array": lambda a, m, s: a.pop("model/weight"),
     "an array of another shape": lambda a, m, s: a.update({"model/weight": np.zeros((1, 1), "f")}),
     "a momentum of another shape": lambda a, m, s: a.update({"optimizer/state/0/exp_avg": np.zeros((1, 1), "f")}),
     "an optimizer that is a number": lambda a, m, s: s["parts"].update(optimizer=3),
     "a learning rate that is text": lambda a, m, s: s["parts"].update(optimizer={"dict": [["state", {"dict": []}], ["param_groups", [
         {"dict": [["params", [0, 1]], ["lr", "fast"]]}]], ["stepped", True]]}),
-    "an unhashable key": lambda a, m, s: s["parts"].update(model={"dict": [[[1], 2]]}),
-    "deep nesting": lambda a, m, s: s["parts"].update(model=json.loads("[" * 900 + "]" * 900)),
+    "an unhashable key": lambda a, m, s: s["parts"].update(history={"dict": [[[1], 2]]}),
+    "deep nesting": lambda a, m, s: s["parts"].update(history=json.loads("[" * 900 + "]" * 900)),
     "a history of unequal columns": lambda a, m, s: a.update({"history/steps/columns/loss/1": np.zeros(1)}),
     "a loader's state without streams": lambda a, m, s: s["parts"].update(loader={"dict": [
         ["generator", 1], ["epoch", None], ["sampler", {"dict": []}]]}),

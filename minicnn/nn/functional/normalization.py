@@ -7,7 +7,7 @@ from ...errors import InputError
 from ...kernels.channel_norm import running_average
 from ...ops import normalize as N
 from ...ops import shape as S
-from ...ops.checks import NUMBER, OPTIONAL, checked
+from ...ops.checks import NUMBER, OPTIONAL, checked, ints
 from ...ops.elementwise import rsqrt
 from .checks import check_dtypes, check_float
 
@@ -78,7 +78,7 @@ def layer_norm(input, normalized_shape, weight=None, bias=None, eps=1e-5):
     """(x - m) / sqrt(s^2 + eps) * weight + bias over the last axes, which have `normalized_shape`. Ba et al. 2016, eq. 4."""
     check_float("layer_norm", input)
     check_dtypes("layer_norm", input, weight=weight, bias=bias)
-    shape = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
+    shape = (normalized_shape,) if isinstance(normalized_shape, int) else ints("layer_norm", "normalized_shape", normalized_shape)
     if not shape or tuple(input.shape[input.ndim - len(shape) :]) != shape:
         raise InputError("layer_norm", "input", f"of a shape that ends in {shape}", f"shape {tuple(input.shape)}")
     for name, v in (("weight", weight), ("bias", bias)):

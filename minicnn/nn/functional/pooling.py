@@ -67,7 +67,7 @@ def _adaptive_size(function, x, output_size):
     """Output size with None meaning the input's."""
     sizes = (output_size, output_size) if output_size is None or isinstance(output_size, int) else output_size
     good = isinstance(sizes, (tuple, list)) and len(sizes) == 2
-    if not good or not all(n is None or (isinstance(n, int) and n >= 1) for n in sizes):
+    if not good or not all(n is None or (isinstance(n, int) and not isinstance(n, bool) and n >= 1) for n in sizes):
         raise InputError(function, "output_size", "a positive int, or a pair of positive ints or None", output_size)
     if 0 in x.shape[2:]:
         raise InputError(function, "input", "of non-empty height and width", f"shape {tuple(x.shape)}")
