@@ -165,6 +165,7 @@ def checkpoint(f, *args):
 
     Same result and same gradients, also for parameters that f uses without taking them as arguments, also of higher
     order; random draws of the default stream are repeated. f must return one tensor. Costs one more forward pass.
+    Where f run again gives another result (it draws from a generator of its own, say), backward raises GraphError.
     """
     before = backend.get_rng_state()
     inputs = [a.detach().requires_grad_(a.requires_grad) if isinstance(a, Tensor) else a for a in args]
@@ -173,7 +174,7 @@ def checkpoint(f, *args):
     given = {id(t) for t in inputs}
     sources = [a for a in args if isinstance(a, Tensor) and a.requires_grad]
     sources += [leaf for leaf in leaves_of(trial) if id(leaf) not in given]
-    result = trial._data
+    result, made = trial._data, backend.fingerprint(trial._data)
     del trial, inputs
 
     def again(arguments):
@@ -182,9 +183,13 @@ def checkpoint(f, *args):
         backend.set_rng_state(before)
         try:
             with enable_grad():
-                return f(*arguments)
+                output = f(*arguments)
         finally:
             backend.set_rng_state(now)
+        if backend.fingerprint(output._data) != made:
+            raise GraphError("checkpoint: f run again gave another result, so that its gradient would be wrong. Random draws in f must "
+                             "come from the default stream, and nothing that f reads may change before backward")
+        return output
 
     @primitive
     def recompute(*xs):

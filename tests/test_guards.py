@@ -329,6 +329,18 @@ def tied_weights(x):
     return (layer(layer(x)) ** 2).sum()
 
 
+@refused("run again gave another result")
+def checkpoint_with_a_generator_of_its_own(x):
+    stream = mc.Generator(3)
+    return mc.checkpoint(lambda u: F.dropout(u * u, 0.5, generator=stream), x).sum()
+
+
+@right
+def checkpoint_with_the_default_stream(x):
+    mc.manual_seed(3)
+    return mc.checkpoint(lambda u: F.dropout(u * u, 0.5), x).sum()
+
+
 # --------------------------------------------------------------------------------------------------------------------- tests
 
 
