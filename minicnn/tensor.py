@@ -13,6 +13,7 @@ from . import backend
 from .autograd import Traced, cast, is_grad_enabled, raw, run_backward
 from .backend import is_array, on_host, xp_of
 from .errors import AnomalyError, GraphError, InputError
+from .kernels import buffers
 from .ops import arrange as F
 from .ops import elementwise as E
 from .ops import linalg as L
@@ -268,7 +269,8 @@ class Tensor(Traced):
         found = run_backward([self], [seed], targets, retain, create_graph)
         for leaf, g in found if targets is None else zip(targets, found):
             if g is not None:
-                leaf._accumulate(g, shared=sys.getrefcount(g) > 3)  # held by `found`, `g` and the call: no one else
+                shared = sys.getrefcount(g) > _HELD_BY_WALK
+                leaf._accumulate(g, shared)
             g = None
 
     def _accumulate(self, g, shared):
@@ -278,7 +280,7 @@ class Tensor(Traced):
             return
         if self._grad is None:
             g = xp_of(g).asarray(g)
-            own = g if not shared and g.base is None else g.copy()
+            own = g if not shared and (g.base is None or buffers.sole(g)) else g.copy()
             self._grad = Tensor._make(own)
         else:
             self._grad = Tensor._make(self._grad._data + g)
@@ -672,6 +674,17 @@ def as_tensor(data, dtype=None):
     if result._data is data:
         result._watch().hand_out(data)
     return result
+
+
+def _held_by_walk():
+    """What getrefcount says in `backward` of a gradient that nobody else holds."""
+    found = [(None, object())]
+    for _, g in found:
+        count = sys.getrefcount(g)
+    return count
+
+
+_HELD_BY_WALK = _held_by_walk()
 
 
 def from_numpy(array):

@@ -154,6 +154,34 @@ def resnet50(lib):
     return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(2048, 1000)), (3, 224, 224)
 
 
+def capsules(lib):
+    """A capsule network for 28 x 28 digits, its channels cut to a quarter: 288 capsules of 8 numbers send votes to 10 of 16,
+    and 3 rounds of routing by agreement weigh them (Sabour et al. 2017, section 4 and procedure 1)."""
+    nn, softmax = lib.nn, lib.nn.functional.softmax
+
+    def squash(s):
+        size = (s * s).sum(-1, keepdim=True)
+        return s * (size / ((1 + size) * (size + 1e-9) ** 0.5))
+
+    class Capsules(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv, self.primary, self.relu = nn.Conv2d(1, 64, 9), nn.Conv2d(64, 64, 9, 2), nn.ReLU()
+            self.weight = nn.Parameter(0.1 * lib.randn(288, 8, 160))
+
+        def forward(self, x):
+            n = x.shape[0]
+            u = squash(self.primary(self.relu(self.conv(x))).reshape(n, 8, 8, 36).permute(1, 3, 0, 2).reshape(288, n, 8))
+            votes = (u @ self.weight).reshape(288, n, 10, 16)
+            agreement = lib.zeros(288, n, 10, 1)
+            for _ in range(3):
+                v = squash((softmax(agreement, 2) * votes).sum(0, keepdim=True))
+                agreement = agreement + (votes * v).sum(-1, keepdim=True)
+            return ((v * v).sum(-1) + 1e-9)[0] ** 0.5 * 10
+
+    return Capsules(), (1, 28, 28)
+
+
 # name -> (builder, batch, "train" or "infer")
 MODELS = {
     "mlp": (mlp, 128, "train"),
@@ -163,6 +191,7 @@ MODELS = {
     "grouped": (grouped, 32, "train"),
     "densenet": (densenet, 32, "train"),
     "vit": (vit, 64, "train"),
+    "capsules": (capsules, 32, "train"),
     "lenet-1": (lenet, 1, "infer"),
     "resnet20-1": (resnet20, 1, "infer"),
     "resnet50": (resnet50, 32, "train"),

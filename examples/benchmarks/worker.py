@@ -13,6 +13,7 @@ import sys
 import time
 
 import numpy as np
+import peers
 from models import build
 
 
@@ -80,11 +81,13 @@ def steps(name, lib, device):
 def main(library, name, threads, device="cpu", tf32=False):
     """Answer bursts until the input ends."""
     start = time.perf_counter()
+    peers.prepare(library)
     lib = importlib.import_module(library)
     seconds = time.perf_counter() - start
-    lib.set_num_threads(threads) if library == "torch" else lib.kernels.set_num_threads(threads)
+    if library in ("minicnn", "torch"):
+        lib.set_num_threads(threads)
     wait, memory = (lambda: None, peak_memory) if device == "cpu" else gpu(library, lib, tf32)
-    before, step = memory(), steps(name, lib, device)
+    before, step = memory(), peers.steps(library, name) if library in peers.PEERS else steps(name, lib, device)
     together = 1 if device == "cpu" else 10  # steps between two waits, so that the host can run ahead of a GPU
     for _ in range(2):
         step()

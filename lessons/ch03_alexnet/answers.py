@@ -27,13 +27,13 @@ WRONG_SIZE = [
     ("the padding is left out", lambda h, k, s, p, d: room(h, k, 0, d) // s + 1),
     ("a dilated window covers d (k - 1) + 1 pixels: the dilation is left out", lambda h, k, s, p, d: room(h, k, p, 1) // s + 1),
     ("a dilated window covers d (k - 1) + 1 pixels, not d k", lambda h, k, s, p, d: (h + 2 * p - d * k) // s + 1),
+    ("only at stride 1 can + 1 stand inside the division; it comes after it", lambda h, k, s, p, d: (room(h, k, p, d) + 1) // s),
     ("the first place counts too: + 1", lambda h, k, s, p, d: room(h, k, p, d) // s),
-    ("a window that hangs over the end has no place: round down, not up", lambda h, k, s, p, d: math.ceil(room(h, k, p, d) / s) + 1),
     ("round down, not to the nearest", lambda h, k, s, p, d: math.floor(room(h, k, p, d) / s + 0.5) + 1),
+    ("a window that hangs over the end has no place: round down, not up", lambda h, k, s, p, d: math.ceil(room(h, k, p, d) / s) + 1),
     ("a number of places is whole: round down", lambda h, k, s, p, d: room(h, k, p, d) / s + 1),
     ("the stride is left out", lambda h, k, s, p, d: room(h, k, p, d) + 1),
     ("the window takes room: subtract what it covers", lambda h, k, s, p, d: (h + 2 * p - 1) // s + 1),
-    ("only at stride 1 can + 1 stand inside the division; it comes after it", lambda h, k, s, p, d: (room(h, k, p, d) + 1) // s),
     ("here the padding is given; it is not chosen so that the size is divided by the stride", lambda h, k, s, p, d: -(-h // s)),
 ]
 

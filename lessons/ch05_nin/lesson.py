@@ -214,10 +214,10 @@ print(f"IoU of the class map with the shape {covered:.2f}, of the whole picture 
 figure, axes = plots.new_figure(2, 8, 1.3, 1.4)
 chosen = np.flatnonzero(logits.argmax(axis=1) == y_test)[:8]
 for column, i in zip(axes.T, chosen):
+    column[0].imshow(np.moveaxis(x_test[i], 0, -1))
+    column[1].imshow(large[i], cmap="magma")
     for ax in column:
-        ax.imshow(np.moveaxis(x_test[i], 0, -1))
         ax.axis("off")
-    column[1].imshow(large[i], cmap="magma", alpha=0.65)
     column[1].contour(masks[i], [0.5], colors="white", linewidths=1)
     column[0].set_title(names[y_test[i]], fontsize=9)
 figure.suptitle("Below: the map of the true class, bright where it adds to the logit; white: the true outline", fontsize=10)
@@ -293,6 +293,6 @@ claim("errors: dense, dropout and dense, average", "falling",
 gap, fc_gap = (r["test_loss"] - r["train_loss"] for r in (ours, fc))
 claim("the average overfits less: test less training loss", "yes", f"{gap:.2f}, dense {fc_gap:.2f}", gap < fc_gap, insist=False)
 claim("class maps find the shape: IoU", f"above {everything:.2f}", f"{covered:.2f}", covered > everything + 0.04)
-claim("... among four shapes: the quarter", "above 25%", f"{found:.0%}", found > 0.5)
+claim("... among four shapes: the quarter", "above 25%", f"{found:.0%}", found > 0.4)
 lesson.close()
 assert all(insisted) or lesson.quick, "a claim of this lesson did not hold"

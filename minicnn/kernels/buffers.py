@@ -14,10 +14,20 @@ import numpy as np
 
 from ..backend import xp_of
 
-__all__ = ["empty", "empty_like", "empty_nhwc", "zeros", "pool_bytes", "trim_pool", "set_pool_limit"]
+__all__ = ["empty", "empty_like", "empty_nhwc", "sole", "zeros", "pool_bytes", "trim_pool", "set_pool_limit"]
 
 SMALLEST = 1 << 15  # bytes; below this malloc is as fast
-_FREE = 3  # references to a block that only the pool holds: the bucket, the loop variable, getrefcount's argument
+
+
+def _references_when_free():
+    """What getrefcount says in `_Pool.block` of a block that only its bucket holds: Python's versions count differently."""
+    bucket = [np.empty(1, np.uint8)]
+    for block in reversed(bucket):
+        count = sys.getrefcount(block)
+    return count
+
+
+_FREE = _references_when_free()
 
 
 class _Pool:
@@ -84,6 +94,16 @@ def empty(shape, dtype, xp=np):
     if size < SMALLEST or _pool.limit == 0:
         return np.empty(shape, dtype)
     return np.ndarray(shape, dtype, buffer=_pool.block(size))
+
+
+def sole(x):
+    """True if x fills a block of the pool that no other array views: whoever holds x alone may write into it."""
+    block = x.base
+    if type(block) is not np.ndarray or 2 * x.nbytes < block.nbytes:
+        return False
+    if not any([b is block for b in _pool.buckets.get(block.nbytes, ())]):
+        return False
+    return sys.getrefcount(block) == _FREE + 1  # the bucket, x.base, the name above, getrefcount's argument
 
 
 def zeros(shape, dtype, xp=np):

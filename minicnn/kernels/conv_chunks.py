@@ -155,7 +155,7 @@ def _flipped(w):
     return w[:, :, ::-1, ::-1].transpose(1, 0, 2, 3)
 
 
-def _fewer(f, c, kernel, stride, groups):
+def few_filters(f, c, kernel, stride, groups):
     """True where columns of f channels are worth their detour in place of columns of c."""
     return 2 * f <= c and groups == 1 and stride == (1, 1) and tuple(kernel) != (1, 1)
 
@@ -166,7 +166,7 @@ def conv2d(x, w, *, stride, padding, dilation, groups):
     out = output_size(size, kernel, stride, padding, dilation)
     y = empty_nhwc(x.shape[0], w.shape[0], *out, x.dtype)
     before = _before(kernel, padding, dilation)
-    if w.shape[0] <= NARROW and _fewer(w.shape[0], x.shape[1], kernel, stride, groups) and min(before) >= 0:
+    if w.shape[0] <= NARROW and few_filters(w.shape[0], x.shape[1], kernel, stride, groups) and min(before) >= 0:
         _scatter(channels_last(x), _flipped(w), 1, stride, before, dilation, y.transpose(0, 2, 3, 1))
         return y
     _correlate(channels_last(x), _matrices(w, groups), kernel, stride, dilation, padding,
@@ -256,7 +256,7 @@ def conv2d_weight(x, u, *, kernel_size, stride, padding, dilation, groups):
     """See conv.conv2d_weight."""
     n, f, oh, ow = u.shape
     c, (kh, kw) = x.shape[1], kernel_size
-    if _fewer(f, c, kernel_size, stride, groups):
+    if few_filters(f, c, kernel_size, stride, groups):
         before = _before(kernel_size, padding, dilation)
         return np.ascontiguousarray(_flipped(conv2d_weight(u, x, kernel_size=kernel_size, stride=stride, padding=before,
                                                            dilation=dilation, groups=1)))

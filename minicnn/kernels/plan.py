@@ -57,6 +57,10 @@ def _chosen(x_shape, w_shape, stride, padding, dilation, groups, dtype, xp, forc
     pixels = x_shape[0] * x_shape[2] * x_shape[3]  # few of them are not worth transforming the kernels
     if fits("winograd") and min(w_shape[:2]) >= 32 and min(x_shape[2:]) >= 4 and pixels >= 2048:
         return "winograd", "3 x 3 with many channels in float32: a quarter of the products"
+    if tuple(w_shape[2:]) == (1, 1) and groups == 1:
+        return "chunks", "1 x 1: one matrix product over pixels, no columns"
+    if conv_chunks.few_filters(w_shape[0], w_shape[1], w_shape[2:], stride, groups):
+        return "chunks", "channels last; columns of the few filters instead of the many channels"
     return "chunks", "channels last, columns of a few samples at a time"
 
 

@@ -37,7 +37,9 @@ def _vectors(*arrays, least=None):
     """All arrays as vectors of one order, if they are large float arrays of one shape, dtype and layout; else None."""
     first, least = arrays[0], SMALL if least is None else least
     for a in arrays:
-        if type(a) is not np.ndarray or a.size < least or a.shape != first.shape or a.strides != first.strides or a.dtype != first.dtype or a.dtype.kind != "f":
+        if type(a) is not np.ndarray or a.size < least:
+            return None
+        if a.shape != first.shape or a.strides != first.strides or a.dtype != first.dtype or a.dtype.kind != "f":
             return None
     vectors = [flat(a) for a in arrays]
     return None if vectors[0] is None else vectors
@@ -108,14 +110,27 @@ def mapped(function, *arrays, fused=None):
     return y
 
 
+def _alike(arrays):
+    """Arrays of one shape, copied where need be, so that all lie in memory as the last one does, without gaps."""
+    model = arrays[-1] if flat(arrays[-1]) is not None else np.ascontiguousarray(arrays[-1]).reshape(arrays[-1].shape)
+    laid = []
+    for a in (*arrays[:-1], model):
+        if a.strides != model.strides:
+            out = empty_like(model)
+            out[...] = a
+            a = out
+        laid.append(a)
+    return laid
+
+
 def filled(work, *arrays):
     """A new array y that work(y, *arrays) fills entry by entry, for arrays on the host of one shape and dtype: vectors, a
-    quarter of a chunk at a time."""
+    quarter of a chunk at a time. y lies in memory as the last one does."""
     vectors = _vectors(*arrays)
     if vectors is None:
-        arrays = [np.ascontiguousarray(a).reshape(a.shape) for a in arrays]  # (it makes one axis of none)
-        vectors = [a.reshape(-1) for a in arrays]
-    y = empty_like(arrays[0])
+        arrays = _alike(arrays)
+        vectors = [flat(a) for a in arrays]
+    y = empty_like(arrays[-1])
     out = flat(y)
 
     def part(i, j):

@@ -22,7 +22,7 @@ def matmul(u, v):
     if xp is not np or min(np.ndim(u), np.ndim(v)) < 2 or u.dtype != v.dtype or u.size * v.shape[-1] < SMALL:
         return xp.matmul(u, v)
     batch = np.broadcast_shapes(u.shape[:-2], v.shape[:-2]) if u.ndim > 2 or v.ndim > 2 else ()
-    m, k, n = *u.shape[-2:], v.shape[-1]
+    (m, k), n = u.shape[-2:], v.shape[-1]
     if v.shape[-2] != k:
         return np.matmul(u, v)
     if u.ndim > 2 and v.ndim == 2 and u.flags.c_contiguous:  # one tall product instead of a batch

@@ -108,7 +108,8 @@ def normalize_gradient(g, x, mean, root, weight):
     dx, share = empty(rows.shape, x.dtype), np.full(d, 1 / d, x.dtype)
 
     def work(i, j):
-        normal, product, out, ones = _scratch("rows", rows[i:j]), _scratch("row products", rows[i:j]), dx[i:j], np.ones(j - i, x.dtype)
+        normal, product, out = _scratch("rows", rows[i:j]), _scratch("row products", rows[i:j]), dx[i:j]
+        ones = np.ones(j - i, x.dtype)
         np.subtract(rows[i:j], mean[i:j, None], out=normal)
         np.multiply(normal, root[i:j, None], out=normal)
         np.multiply(grads[i:j], normal, out=product)

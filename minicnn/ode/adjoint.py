@@ -11,6 +11,7 @@ solution, so at finite steps it differs from that of `odeint`, by the solver's o
 import numpy as np
 
 from ..autograd import Traced, enable_grad, is_grad_enabled, no_grad, primitive, raw
+from ..backend import xp_of
 from ..create import zeros_like
 from ..derivatives import grad, leaves_of
 from ..functions import stack
@@ -34,8 +35,8 @@ def odeint_adjoint(func, y0, t, *, method="dopri5", rtol=None, atol=None, step_s
     func must give the same slope when called again: no dropout, no batch statistics.
     """
     problem = Problem("odeint_adjoint", func, y0, t)
-    times = t if isinstance(t, Tensor) else Tensor(np.array(problem.times))
     start = problem.y0
+    times = t if isinstance(t, Tensor) else Tensor(xp_of(start._data).asarray(problem.times, dtype=np.float64))
     params = parameters_of(problem) if adjoint_params is None else list(adjoint_params)
     backward = {"method": adjoint_method or method, "step_size": step_size if adjoint_step_size is None else adjoint_step_size}
     if chooses_steps(problem.function, **backward):

@@ -76,7 +76,7 @@ def solve_fixed(problem, tableau, step_size):
     y, states = problem.y0, [problem.y0]
     for i, (start, end) in enumerate(pairwise(times)):
         length = abs(problem.times[i + 1] - problem.times[i])
-        n = 1 if step_size is None else max(1, math.ceil(length / step_size))
+        n = 1 if step_size is None else max(1, math.ceil(length / step_size - 1e-9))
         h = (end - start) / n
         for k in range(n):
             y, _ = take_step(problem, tableau, start + k * h, h, y)

@@ -11,7 +11,7 @@ import numpy as np
 from ..autograd import Traced, primitive
 from ..backend import xp_of
 from ..kernels import channel_norm, normal, pointwise
-from ..kernels.buffers import is_channels_last
+from ..kernels.buffers import empty_like, is_channels_last
 from .special import erf as _erf_values
 
 __all__ = [
@@ -43,7 +43,12 @@ def sub(u, v):
 @primitive
 def mul(u, v):
     """y = u v."""
-    return pointwise.binary(np.multiply, u, v) if pointwise.large(u) and type(v) is np.ndarray else u * v
+    if pointwise.large(u):
+        if type(v) is np.ndarray:
+            return pointwise.binary(np.multiply, u, v)
+        if type(v) is float and u.dtype.kind == "f":
+            return np.multiply(u, v, out=empty_like(u))
+    return u * v
 
 
 @primitive

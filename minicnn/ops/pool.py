@@ -10,7 +10,8 @@ from .linalg import matmul, swap_last
 from .sample import window_matrix
 
 __all__ = [
-    "max_pool2d", "max_pool2d_values", "max_pool2d_index", "pick", "spread", "spread_windows", "avg_pool2d", "adaptive_avg_pool2d", "adaptive_max_pool2d",
+    "max_pool2d", "max_pool2d_values", "max_pool2d_index",
+    "pick", "spread", "spread_windows", "avg_pool2d", "adaptive_avg_pool2d", "adaptive_max_pool2d",
     "adaptive_max_pool2d_index", "window_sums", "window_spread",
 ]
 

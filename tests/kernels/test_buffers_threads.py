@@ -1,10 +1,12 @@
 """The pool never hands out memory that someone still sees; parallel_for covers each item once and passes errors on."""
 
 import threading
+import tracemalloc
 
 import numpy as np
 import pytest
 
+import minicnn
 from minicnn.errors import InputError
 from minicnn.kernels import buffers, threads
 
@@ -111,9 +113,9 @@ def test_threads_can_be_changed_while_others_work(three_threads):
 
     def keep_working():
         while not stop.is_set():
-            count = []
-            threads.parallel_for(6, lambda i, j: count.extend(range(i, j)))
-            hits.append(sorted(count) == list(range(6)))
+            covered = np.zeros(6, int)
+            threads.parallel_for(6, lambda i, j, covered=covered: np.add.at(covered, np.arange(i, j), 1))
+            hits.append((covered == 1).all())
 
     worker = threading.Thread(target=keep_working)
     worker.start()
@@ -122,3 +124,43 @@ def test_threads_can_be_changed_while_others_work(three_threads):
     stop.set()
     worker.join(timeout=30)
     assert not worker.is_alive() and hits and all(hits)
+
+
+def test_sole_knows_whether_anyone_else_sees_a_block():
+    a = buffers.empty((200, 300), np.float32)
+    assert buffers.sole(a)
+    view = a.T
+    assert not buffers.sole(a)
+    del view
+    assert buffers.sole(a.reshape(-1)) is False  # the name a is another holder of the block
+    assert not buffers.sole(np.zeros(3)) and not buffers.sole(np.zeros((200, 300), np.uint8)[1:])
+    assert not buffers.sole(buffers.empty((200, 300), np.float32)[:10])  # it would keep a large block alive
+
+
+def test_a_training_step_allocates_nothing_large_once_it_has_run(rng):
+    """In the steady state the pool stops growing, and NumPy allocates only work space of a chunk (1 MB) outside it."""
+    nn = minicnn.nn
+    model = nn.Sequential(
+        nn.Conv2d(3, 16, 3, padding=1), nn.BatchNorm2d(16), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(16, 32, 3, padding=1), nn.GELU(),
+        nn.AvgPool2d(2), nn.Flatten(), nn.Linear(2048, 128), nn.LayerNorm(128), nn.ReLU(), nn.Linear(128, 10))
+    optimizer = minicnn.optim.SGD(model.parameters(), lr=0.01, momentum=0.9, weight_decay=1e-4)
+    x, y = minicnn.tensor(rng.normal(size=(96, 3, 32, 32)).astype(np.float32)), minicnn.tensor(rng.integers(0, 10, 96))
+
+    def step():
+        optimizer.zero_grad()
+        nn.functional.cross_entropy(model(x), y).backward()
+        optimizer.step()
+
+    buffers.trim_pool()
+    before = buffers.pool_bytes()
+    for _ in range(3):
+        step()
+    held = buffers.pool_bytes()
+    tracemalloc.start()
+    try:
+        step()
+        outside = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert buffers.pool_bytes() == held and held - before > 30e6
+    assert outside < 3e6

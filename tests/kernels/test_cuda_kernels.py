@@ -135,7 +135,7 @@ def test_col2im_adds_in_the_plain_kernels_order(there, problem, strided):
 @given(windows(), st.integers(1, 3), st.integers(1, 2))
 def test_convolution(there, problem, groups, filters):
     x, options = problem
-    x = np.concatenate([x] * groups, axis=1)  # as many channels as groups want
+    x = np.concatenate([x * (k + 1) for k in range(groups)], axis=1)  # groups of different channels
     kernel = options.pop("kernel")
     w = cotangent((groups * filters, x.shape[1] // groups, *kernel), x.dtype, seed=1)
     options["groups"] = groups
@@ -146,6 +146,19 @@ def test_convolution(there, problem, groups, filters):
     close(conv.conv2d_input(there(u), there(w), **options, **size), conv.conv2d_input(u, w, **options, **size), 10)
     size = {"kernel_size": kernel}
     close(conv.conv2d_weight(there(x), there(u), **options, **size), conv.conv2d_weight(x, u, **options, **size), 10)
+
+
+@pytest.mark.parametrize(("stride", "padding"), [((2, 1), (0, 0)), ((1, 2), (0, 0)), ((1, 1), (0, 1)), ((2, 2), (1, 1))])
+def test_a_pointwise_convolution_with_stride_or_padding(there, stride, padding):
+    """Only without them is the image itself the matrix."""
+    x, w = cotangent((2, 4, 5, 6), np.float64), cotangent((6, 2, 1, 1), np.float64)
+    options = {"stride": stride, "padding": padding, "dilation": (1, 1), "groups": 2}
+    y = conv.conv2d(x, w, **options)
+    close(conv.conv2d(there(x), there(w), **options), y)
+    size = {"input_size": (5, 6)}
+    close(conv.conv2d_input(there(y), there(w), **options, **size), conv.conv2d_input(y, w, **options, **size))
+    size = {"kernel_size": (1, 1)}
+    close(conv.conv2d_weight(there(x), there(y), **options, **size), conv.conv2d_weight(x, y, **options, **size), 10)
 
 
 def test_a_pointwise_convolution_makes_no_columns(there):

@@ -43,3 +43,12 @@ def test_other_layouts(layout, rng):
 def test_only_float32_on_the_host():
     x = np.ones(3, np.float32)
     assert normal.applies(x, x) and not normal.applies(x.astype(float)) and not normal.applies(x, np.ones(4, np.float32))
+
+
+def test_cotangent_and_input_may_lie_differently(rng):
+    g, x = (rng.normal(size=(2, 3, 5, 7)).astype(np.float32) for _ in range(2))
+    last = lambda a: np.ascontiguousarray(a.transpose(0, 2, 3, 1)).transpose(0, 3, 1, 2)  # noqa: E731
+    expected = normal.gelu_slope(g, x)
+    for u in (g, last(g), np.asfortranarray(g)):
+        for v in (x, last(x), np.asfortranarray(x)):
+            np.testing.assert_array_equal(normal.gelu_slope(u, v), expected)

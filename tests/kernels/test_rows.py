@@ -26,7 +26,8 @@ kinds = st.sampled_from([np.float32, np.float64])
 
 def near(found, expected, dtype):
     assert found.dtype == dtype and found.shape == np.shape(expected)
-    np.testing.assert_allclose(found, expected, rtol=1e-4 if dtype == np.float32 else 1e-10, atol=3e-5 if dtype == np.float32 else 1e-12)
+    rtol, atol = (1e-4, 3e-5) if dtype == np.float32 else (1e-10, 1e-12)
+    np.testing.assert_allclose(found, expected, rtol=rtol, atol=atol)
 
 
 @given(shapes, kinds, st.integers(0, 2**32))

@@ -13,7 +13,8 @@ SMALL = {"widths": ((6, 5, 4), (5, 5, 5), (5, 5)), "dropout": 0.0}
 
 def test_rows_of_the_table():
     rows = {row.name: row for row in inspect.summary(models.nin_cifar10(), (3, 32, 32)).rows if row.depth == 1}
-    blocks = {"block1": (96, 32, 60_928, 61_931_520), "block2": (192, 16, 535_104, 136_839_168), "block3": (10, 8, 370_954, 23_715_840)}
+    blocks = {"block1": (96, 32, 60_928, 61_931_520), "block2": (192, 16, 535_104, 136_839_168),
+              "block3": (10, 8, 370_954, 23_715_840)}
     for name, (channels, side, parameters, macs) in blocks.items():
         assert rows[name].output_shape == (1, channels, side, side)
         assert (rows[name].parameters, rows[name].macs) == (parameters, macs)

@@ -83,7 +83,7 @@ def test_output_size_counts_the_places_of_the_window(h, k, s, p, d):
 
 
 @pytest.mark.equation("3.4")
-def test_224_does_not_give_55():
+def test_e48_224_does_not_give_55():
     def first(h, padding):
         return F.conv2d(mc.zeros(1, 1, h, h), mc.zeros(1, 1, 11, 11), stride=4, padding=padding).shape[2]
 

@@ -82,9 +82,13 @@ def test_a_step_is_accepted_if_its_error_is_within_atol_plus_rtol_y():
         assert accepted == (error <= 1) and math.isclose(t, now, abs_tol=1e-12)
         now += h if accepted else 0
     assert math.isclose(now, 2.0)
+    after_failure, kept_short = False, 0
     for (_, h, error, accepted), (_, h_next, _, _) in zip(tries[:-2], tries[1:]):
         factor = min(10, max(0.2, 0.9 * error ** -0.2))
-        assert math.isclose(h_next, h * factor) or (accepted and math.isclose(h_next, h * min(1, factor)))
+        kept_short += after_failure and factor > 1
+        assert math.isclose(h_next, h * (min(1, factor) if after_failure else factor))
+        after_failure = not accepted
+    assert kept_short  # the step after a failure would have grown, and did not
 
 
 @pytest.mark.equation("26.5")
