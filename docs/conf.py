@@ -14,7 +14,8 @@ project = "minicnn"
 author = "The minicnn authors"
 copyright = "2026, The minicnn authors"
 release = importlib.metadata.version("minicnn")
-extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx_proof", "sphinx_exercise", "sphinx-mathjax-offline"]  # no network needed to read
+# The last one puts MathJax beside the pages, so that they can be read without a network.
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx_proof", "sphinx_exercise", "sphinx-mathjax-offline"]
 exclude_patterns = ["_build", "conf.py"]
 
 html_theme = "furo"
@@ -80,7 +81,8 @@ def find_tests():
 
 def write_equations_page(app):
     """equations.md: every numbered equation with the tests that answer for it, and a link back to where it stands."""
-    lines = ["# Equations and their tests", "", "A test fails if the formula or the code is wrong. Run one with `python -m pytest FILE -k NAME`.", "",
+    lines = ["# Equations and their tests", "",
+             "A test fails if the formula or the code is wrong. Run one with `python -m pytest FILE -k NAME`.", "",
              "| equation | tests |", "|---|---|"]
     for number, tests in sorted(app.tests_of.items(), key=lambda item: [int(part) for part in item[0].split(".")]):
         names = "<br>".join(f"`{name}` in `{file}`" for file, name in tests)

@@ -4,9 +4,10 @@
     python examples/train_mnist_committee.py --per-width 5 --epochs 100        # the paper's 35 columns; a day on a CPU
     python examples/train_mnist_committee.py --widths 12 20 0 --epochs 2 --limit 10000    # a first try, a minute or two
 
-Each column is the paper's network (chapter 2, (2.6)) on digits whose ink is brought to one width; 0 stands for the digits as they
-are. In every epoch each image is turned, scaled, sheared, shifted and bent at random. What differs from the paper: batches of 100 with momentum
-in place of one image at a time, a rate that falls like a cosine, and fewer epochs. The paper reports 0.23 % for 35 columns.
+Each column is the paper's network (chapter 2, (2.6)) on digits whose ink is brought to one width; 0 stands for the digits as
+they are. In every epoch each image is turned, scaled, sheared, shifted and bent at random. What differs from the paper: batches
+of 100 with momentum in place of one image at a time, a rate that falls like a cosine, and fewer epochs. The paper reports 0.23 %
+for 35 columns.
 
 In the folder of --out: columns.npz (the probabilities of all columns on the test set), results.json, committee.png, errors.png.
 """
@@ -53,7 +54,7 @@ def view(images, width):
 
 
 def distort(x, rng):
-    """Every image of (N, 1, 29, 29) turned by up to 15 degrees, scaled and sheared by up to 15 %, shifted by up to 2 pixels, and bent.
+    """Each image of (N, 1, 29, 29) turned by up to 15 degrees, scaled and sheared by up to 15 %, shifted by up to 2 pixels, bent.
 
     The sampling grid of a random affine map, plus a field of shifts drawn at 5 x 5 points and interpolated in between.
     """
@@ -141,17 +142,19 @@ def main(argv=None):
             p.append(probabilities(column, asked, args.device))
             names.append(f"width {width or 'as it is'}, column {i + 1}")
             together = (np.mean(p, axis=0).argmax(axis=1) != truth).mean()
-            print(f"{names[-1]}: test error {(p[-1].argmax(axis=1) != truth).mean():.2%}; all {len(p)} so far {together:.2%}", flush=True)
+            alone = (p[-1].argmax(axis=1) != truth).mean()
+            print(f"{names[-1]}: test error {alone:.2%}; all {len(p)} so far {together:.2%}", flush=True)
     p, minutes = np.array(p), (time.perf_counter() - start) / 60
     found = committees(p, truth)
     np.savez_compressed(args.out / "columns.npz", probabilities=p, labels=truth)
-    record = {"columns": dict(zip(names, found[1])), "committee": found[len(p)][0], "mean_by_size": {k: float(np.mean(e)) for k, e in found.items()},
-              "images": len(images), "epochs": args.epochs, "minutes": minutes}
+    by_size, single, committee = {k: float(np.mean(e)) for k, e in found.items()}, found[1], found[len(p)][0]
+    record = {"columns": dict(zip(names, single)), "committee": committee, "mean_by_size": by_size, "images": len(images),
+              "epochs": args.epochs, "minutes": minutes}
     (args.out / "results.json").write_text(json.dumps(record, indent=1), encoding="utf-8")
     draw(found, p, test_set.data, truth, args.out)
-    print(f"{len(p)} columns, {len(images):,} images, {args.epochs} epochs, {minutes:.1f} min on {args.device} ({platform.machine()}, "
-          f"{os.cpu_count()} cores): single columns {min(found[1]):.2f} to {max(found[1]):.2f} %, mean {np.mean(found[1]):.2f} %, "
-          f"committee {found[len(p)][0]:.2f} % test error")
+    print(f"{len(p)} columns, {len(images):,} images, {args.epochs} epochs, {minutes:.1f} min on {args.device} "
+          f"({platform.machine()}, {os.cpu_count()} cores): single columns {min(single):.2f} to {max(single):.2f} %, "
+          f"mean {by_size[1]:.2f} %, committee {committee:.2f} % test error")
 
 
 if __name__ == "__main__":

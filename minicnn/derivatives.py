@@ -187,8 +187,8 @@ def checkpoint(f, *args):
         finally:
             backend.set_rng_state(now)
         if backend.fingerprint(output._data) != made:
-            raise GraphError("checkpoint: f run again gave another result, so that its gradient would be wrong. Random draws in f must "
-                             "come from the default stream, and nothing that f reads may change before backward")
+            raise GraphError("checkpoint: f run again gave another result, so that its gradient would be wrong. Random draws in f "
+                             "must come from the default stream, and nothing that f reads may change before backward")
         return output
 
     @primitive

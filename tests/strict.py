@@ -175,7 +175,7 @@ class StrictArray:
     mT = property(lambda self: _wrap(self._a.mT))
     real = property(lambda self: _wrap(self._a.real))
     imag = property(lambda self: _wrap(self._a.imag))
-    base = property(lambda self: None if self._a.base is None else _wrap(self._a.base))
+    base = property(lambda self: _wrap(self._a.base) if isinstance(self._a.base, np.ndarray) else self._a.base)
 
     # copies to the host: allowed, counted
 

@@ -9,7 +9,8 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 # heavy, needed seldom, or not on every system: imported when used
-LATE = {"cupy", "matplotlib", "PIL", "pooch", "tqdm", "safetensors", "mpi4py", "scipy", "urllib", "http", "IPython", "resource", "pytest"}
+LATE = {"cupy", "matplotlib", "PIL", "pooch", "tqdm", "safetensors", "mpi4py", "scipy", "urllib", "http", "IPython", "resource",
+        "pytest"}
 UNSAFE = {"pickle", "dill", "joblib", "shelve", "random"}  # code in data; a random state that belongs to everybody
 GENERATORS = {"default_rng", "Generator", "SeedSequence", "BitGenerator", "PCG64", "PCG64DXSM", "Philox", "SFC64", "MT19937",
               "XORWOW"}

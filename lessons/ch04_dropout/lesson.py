@@ -165,8 +165,8 @@ for name, q in (("without", 0.0), ("dropout", 0.5)):
     print(f"{name}: test accuracy {accuracy:.2%}, test loss {test_loss:.3f}, training loss {train_loss:.4f} (mean of {repeats})")
 
 series = {f"{name}, {part}": h.series(f"{part}_loss") for name, h in histories.items() for part in ("train", "test")}
-lesson.save(plots.curves(series, xlabel="epoch", log=True, title="150 digits: loss in training (dropout at work) and on the test set"),
-            "gap")
+title = "150 digits: loss in training (dropout at work) and on the test set"
+lesson.save(plots.curves(series, xlabel="epoch", log=True, title=title), "gap")
 
 # %% [markdown]
 # Dropped at test time too, or never switched to evaluation mode? The classic mistake costs accuracy, and makes predictions

@@ -93,8 +93,8 @@ def test_variance_of_a_response_exactly_over_all_signs(n, seed):
     ys = [np.dot(signs, x) * s for signs in itertools.product([-1, 1], repeat=n)]
     assert np.mean(ys) == pytest.approx(0, abs=1e-12)
     assert np.var(ys) == pytest.approx(n * s**2 * np.mean(x**2), rel=1e-12)
-    if n > 1:
-        assert np.var(ys) > 1.001 * n * s**2 * np.var(x)  # the variance of x in its place is too small: its mean is not 0
+    too_small = n * s**2 * np.var(x)  # the variance of x in its place forgets that the mean of x is not 0
+    assert np.var(ys) - too_small == pytest.approx(n * s**2 * np.mean(x) ** 2, rel=1e-9, abs=1e-12)
 
 
 @pytest.mark.equation("9.5")
