@@ -22,7 +22,7 @@ from .buffers import empty_nhwc
 from .im2col import output_size
 from .threads import parallel_for
 
-__all__ = ["conv2d", "conv2d_input", "conv2d_weight", "channels_last", "padded", "runs", "scratch"]
+__all__ = ["conv2d", "conv2d_input", "conv2d_weight", "channels_last", "padded", "runs", "scratch", "framed", "before_flipped"]
 
 NARROW = 16  # columns of a product that BLAS computes slowly
 CHUNK_BYTES = 1 << 21  # smaller chunks mean more, shorter NumPy calls, between which threads wait for the interpreter
@@ -61,6 +61,18 @@ def scratch(name, shape, dtype):
     return _scratch.get(name, size, np.dtype(dtype)).reshape(shape)
 
 
+def framed(name, shape, layout, dtype):
+    """scratch(...) that is zero wherever nobody wrote since the last call with another layout: a frame of zeros is made once.
+
+    layout: what tells where the caller writes, and shape[1:]. The zeros stay from one chunk to the next: with two threads each
+    short NumPy call may wait for the interpreter's lock, which costs more than what the call does.
+    """
+    out = scratch(name, shape, dtype)
+    if not _scratch.framed(name, shape[0], (layout, *shape[1:]), np.dtype(dtype)):
+        out[...] = 0
+    return out
+
+
 def channels_last(x):
     """(n, c, h, w) as a C-contiguous (n, h, w, c): a view if it already lies so in memory, else a copy."""
     return np.ascontiguousarray(x.transpose(0, 2, 3, 1))
@@ -69,16 +81,12 @@ def channels_last(x):
 def padded(x, before, size, name="padded"):
     """x (n, h, w, c) inside zeros of height and width `size`, `before` rows and columns in; in scratch if it must be copied.
 
-    Negative `before` crops. The zeros stay from one chunk to the next: with two threads each short NumPy call may wait for
-    the interpreter's lock, which costs more than what the call does. So nobody else may write into this scratch.
+    Negative `before` crops.
     """
     n, h, w, c = x.shape
     if (h, w) == tuple(size) and tuple(before) == (0, 0):
         return x
-    out = scratch(name, (n, *size, c), x.dtype)
-    top, left = before
-    if not _scratch.framed(name, n, (h, w, c, *before, *size), x.dtype):
-        out[...] = 0
+    out, (top, left) = framed(name, (n, *size, c), (h, w, c, *before, *size), x.dtype), before
     y0, x0 = max(0, top), max(0, left)
     y1, x1 = min(size[0], top + h), min(size[1], left + w)
     out[:, y0:y1, x0:x1] = x[:, y0 - top : y1 - top, x0 - left : x1 - left]
@@ -145,7 +153,7 @@ def _frame(size, kernel, stride, padding, dilation, out):
     return tuple([(o - 1) * s + d * (k - 1) + 1 for o, s, d, k in zip(out, stride, dilation, kernel)])
 
 
-def _before(kernel, padding, dilation):
+def before_flipped(kernel, padding, dilation):
     """The padding of the adjoint of a convolution with stride 1, d (k - 1) - p: what a window reaches beyond the image."""
     return tuple([d * (k - 1) - p for d, k, p in zip(dilation, kernel, padding)])
 
@@ -165,7 +173,7 @@ def conv2d(x, w, *, stride, padding, dilation, groups):
     kernel, size = w.shape[2:], x.shape[2:]
     out = output_size(size, kernel, stride, padding, dilation)
     y = empty_nhwc(x.shape[0], w.shape[0], *out, x.dtype)
-    before = _before(kernel, padding, dilation)
+    before = before_flipped(kernel, padding, dilation)
     if w.shape[0] <= NARROW and few_filters(w.shape[0], x.shape[1], kernel, stride, groups) and min(before) >= 0:
         _scatter(channels_last(x), _flipped(w), 1, stride, before, dilation, y.transpose(0, 2, 3, 1))
         return y
@@ -181,7 +189,7 @@ def conv2d_input(u, w, *, input_size, stride, padding, dilation, groups):
     if stride == (1, 1) and math.prod(input_size) < 1.5 * math.prod(u.shape[2:]):  # else mostly zeros would be multiplied
         flipped = w.reshape(groups, f // groups, cg, kh, kw)[..., ::-1, ::-1].transpose(0, 2, 1, 3, 4)
         flipped = flipped.reshape(c, f // groups, kh, kw)
-        before = _before((kh, kw), padding, dilation)
+        before = before_flipped((kh, kw), padding, dilation)
         size = tuple(n + d * (k - 1) for n, d, k in zip(input_size, dilation, (kh, kw)))
         _correlate(channels_last(u), _matrices(flipped, groups), (kh, kw), stride, dilation, before, size, x.transpose(0, 2, 3, 1))
         return x
@@ -257,7 +265,7 @@ def conv2d_weight(x, u, *, kernel_size, stride, padding, dilation, groups):
     n, f, oh, ow = u.shape
     c, (kh, kw) = x.shape[1], kernel_size
     if few_filters(f, c, kernel_size, stride, groups):
-        before = _before(kernel_size, padding, dilation)
+        before = before_flipped(kernel_size, padding, dilation)
         return np.ascontiguousarray(_flipped(conv2d_weight(u, x, kernel_size=kernel_size, stride=stride, padding=before,
                                                            dilation=dilation, groups=1)))
     cg, fg = c // groups, f // groups

@@ -79,6 +79,10 @@ def test_few_filters_of_many_channels_exchange_roles_and_agree(f, more, kernel, 
 def test_plan_names_algorithm_and_reason():
     name, reason = K.plan((1, 3, 8, 8), (4, 3, 3, 3))
     assert name in K.algorithms() and reason
+    wide = {"x_shape": (8, 40, 16, 16), "w_shape": (50, 40, 5, 5)}  # the gradients may read another number of channels
+    assert [K.plan(**wide, slot=slot)[0] for slot in ("conv2d", "conv2d_input", "conv2d_weight")] == ["bands", "chunks", "bands"]
+    with pytest.raises(InputError, match="slot must be"):
+        K.plan((1, 3, 8, 8), (4, 3, 3, 3), slot="x")
     with K.force("im2col"):
         assert K.plan((1, 3, 8, 8), (4, 3, 3, 3)) == ("im2col", "forced")
     with pytest.raises(InputError, match="force: name must be one of"):
