@@ -42,6 +42,8 @@ CASES = [
     (lambda: t(3).gather(0, labels(0, 3)), "gather: index must be from 0 to 2, got values from 0 to 3"),
     (lambda: t(3).gather(0, t(2)), "gather: index must be a tensor of integers, got float32"),
     (lambda: t(3).topk(4), "topk: k must be from 0 to 3, got 4"),
+    (lambda: F.prelu(t(5), t(2)), "prelu: weight must be of shape (1,) or (1,), got shape (2,)"),
+    (lambda: F.prelu(t(2, 3), t(2)), "prelu: weight must be of shape (1,) or (3,), got shape (2,)"),
     (lambda: t(3).clamp(), "clamp: min, max must be at least one number"),
     (lambda: mc.einsum("ij,jk", t(2, 3)), "einsum: subscripts must be one group of letters per array (1)"),
     (lambda: mc.einsum("ii->i", t(2, 2)), "einsum: subscripts must be one letter per axis, none twice in a group"),
