@@ -153,3 +153,10 @@ def test_numpy_needs_detach_and_shares_memory():
     with pytest.raises(mc.GraphError, match="detach"):
         x.numpy()
     assert np.shares_memory(x.detach().numpy(), x._data)
+
+
+def test_one_chunk_is_the_whole():
+    x = mc.arange(5)
+    (only,) = x.chunk(1)
+    np.testing.assert_array_equal(only.numpy(), x.numpy())
+    assert [len(c) for c in x.chunk(9)] == [1] * 5
