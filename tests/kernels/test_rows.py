@@ -5,7 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import minicnn as mc
 from minicnn.kernels import get_num_threads, rows, set_num_threads
+from minicnn.nn import functional as F
+from minicnn.testing import check_grads
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -63,6 +66,27 @@ def test_layer_norm_and_its_gradient(shape, dtype, offset, seed):
     found = rows.normalize_gradient(g, x, mean.astype(dtype), root.astype(dtype), weight)
     for a, b in zip(found, (dx.reshape(shape), (flat * n).sum(0), flat.sum(0))):
         near(a, b, dtype)
+
+
+@pytest.mark.parametrize("axes", [1, 2])
+@pytest.mark.parametrize("affine", [True, False])
+def test_layers_that_go_by_rows_have_right_values_and_derivatives(rng, axes, affine):
+    """The way through minicnn.nn.functional, which small arrays do not take by themselves."""
+    x = rng.normal(size=(5, 3, 4)) * 2 + 1
+    shape = x.shape[-axes:]
+    wide = tuple(range(3 - axes, 3))
+    normal = (x - x.mean(wide, keepdims=True)) / np.sqrt(x.var(wide, keepdims=True) + 1e-5)
+    w, b = rng.normal(size=shape), rng.normal(size=shape)
+
+    def layer(x, *wb):
+        return F.layer_norm(x, shape, *wb)
+
+    assert rows.applies(x)
+    given_arrays = (x, w, b) if affine else (x,)
+    expected = normal * w + b if affine else normal
+    np.testing.assert_allclose(layer(*map(mc.tensor, given_arrays)).numpy(), expected, rtol=1e-9, atol=1e-12)
+    check_grads(layer, *given_arrays, order=2)
+    check_grads(lambda x: F.softmax(x, dim=-1), x, order=2)
 
 
 def test_the_same_bits_on_every_run(rng):
