@@ -84,15 +84,16 @@ def jvp(f, xs, vs, create_graph=False):
     with enable_grad():
         leaves = _leaves(xs, create_graph)
         y = _call(f, leaves)
+        zeros = Tensor._make(xp_of(y._data).zeros_like(y._data))
         if not y.requires_grad:
-            return y, Tensor._make(y._data * 0)
+            return y, zeros
         dummy = Tensor._make(xp_of(y._data).zeros_like(y._data)).requires_grad_()
         pulled = grad(y, leaves, dummy, create_graph=True, allow_unused=True)
         pairs = [(p, v) for p, v in zip(pulled, vs) if p is not None and p.requires_grad]
         if not pairs:
-            return y, Tensor._make(y._data * 0)
+            return y, zeros
         (result,) = grad([p for p, _ in pairs], dummy, [v for _, v in pairs], create_graph=create_graph, allow_unused=True)
-    return y, Tensor._make(y._data * 0) if result is None else result
+    return y, zeros if result is None else result
 
 
 def jacobian(f, xs, create_graph=False):

@@ -84,6 +84,13 @@ def test_functions_that_do_not_depend_on_the_input():
     assert not mc.jvp(lambda t: mc.Tensor(np.ones(3)), x, x)[1].data.any()
 
 
+def test_jvp_of_what_does_not_depend_on_x_is_zero_even_at_infinity():
+    x, v = mc.Tensor(np.ones(3)), mc.Tensor(np.ones(3))
+    constant = mc.Tensor(np.array([1.0, np.inf, np.nan]))
+    for f in (lambda t: constant, lambda t: constant + 0 * t.detach(), lambda t: constant + t.floor()):
+        np.testing.assert_array_equal(mc.jvp(f, x, v)[1].numpy(), np.zeros(3))
+
+
 def test_jvp_checks_shapes():
     with pytest.raises(InputError, match="jvp: vs must be of the inputs' shapes"):
         mc.jvp(f, mc.Tensor(np.ones(2)), mc.Tensor(np.ones(3)))

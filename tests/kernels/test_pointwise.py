@@ -47,3 +47,12 @@ def test_special_values():
     x = np.array([np.nan, np.inf, -np.inf, -0.0, 0.0, 1e-45], np.float32)
     np.testing.assert_array_equal(pointwise.relu(x), np.maximum(x, np.float32(0)))
     np.testing.assert_array_equal(pointwise.gate(np.ones(6, np.float32), x), [0, 1, 0, 0, 0, 1])
+
+
+@pytest.mark.parametrize("size", [2**15 - 1, 2**15, 2**15 + 3, 2**16 - 1, 2**16, 2**17 + 5])
+def test_sizes_around_the_real_thresholds(size, rng, monkeypatch):
+    monkeypatch.undo()
+    a, b = rng.normal(size=size).astype(np.float32), rng.normal(size=size).astype(np.float32)
+    np.testing.assert_array_equal(pointwise.relu(a), np.maximum(a, 0), strict=True)
+    np.testing.assert_array_equal(pointwise.gate(a, b), a * (b > 0), strict=True)
+    np.testing.assert_array_equal(pointwise.binary(np.add, a, b), a + b, strict=True)
