@@ -33,7 +33,7 @@ TESTS = {
     "kernels/": ["tests/kernels", "tests/test_ops.py", "tests/nn"],
     "nn/functional/": ["tests/test_ops.py", "tests/nn", "tests/test_numbers.py", "tests/notes"],
     "nn/": ["tests/nn", "tests/test_numbers.py", "tests/notes"],
-    "optim/": ["tests/optim"],
+    "optim/": ["tests/optim", "tests/test_cuda_device.py"],
     "autograd.py": ["tests/test_autograd.py", "tests/test_guards.py", "tests/test_derivatives.py", "tests/test_ops.py"],
     "derivatives.py": ["tests/test_derivatives.py"],
 }

@@ -91,6 +91,13 @@ def test_jvp_of_what_does_not_depend_on_x_is_zero_even_at_infinity():
         np.testing.assert_array_equal(mc.jvp(f, x, v)[1].numpy(), np.zeros(3))
 
 
+def test_pullbacks_are_recorded_only_when_asked():
+    x = mc.Tensor(np.ones(3))
+    for create_graph in (False, True):
+        y, pullback = mc.vjp(lambda t: t * t * t, x, create_graph=create_graph)
+        assert pullback(mc.ones_like(y))[0].requires_grad is create_graph
+
+
 def test_jvp_checks_shapes():
     with pytest.raises(InputError, match="jvp: vs must be of the inputs' shapes"):
         mc.jvp(f, mc.Tensor(np.ones(2)), mc.Tensor(np.ones(3)))

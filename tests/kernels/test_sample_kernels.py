@@ -8,7 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strict import from_strict, to_strict
 
+import minicnn as mc
 from minicnn.kernels import sample as S
+from minicnn.nn import functional as F
 
 MODES = [{"mode": "nearest", "align_corners": False}, {"mode": "bilinear", "align_corners": False},
          {"mode": "bilinear", "align_corners": True}]
@@ -139,3 +141,14 @@ def test_interpolation_on_a_device_in_float32(mode, rng):
     x = rng.normal(size=(2, 3, 4, 5)).astype(np.float32)
     check_place(lambda to: S.interpolate(to(x), size=(7, 3), scale=None, **mode))
     check_place(lambda to: S.interpolate_adjoint(to(x), input_size=(5, 2), scale=None, **mode))
+
+
+def test_reflection_within_one_pixel_stays_there(rng):
+    """With corners at pixel centres, an axis of one pixel has no room to reflect in: any coordinate means that pixel."""
+    image = mc.tensor(rng.normal(size=(1, 2, 1, 3)))
+    grid = mc.tensor(np.stack([np.linspace(-1, 1, 3), np.array([-0.7, 0.4, 2.5])], axis=1).reshape(1, 1, 3, 2), requires_grad=True)
+    for mode in ("bilinear", "nearest"):
+        y = F.grid_sample(image, grid, mode=mode, padding_mode="reflection", align_corners=True)
+        np.testing.assert_allclose(y.detach().numpy(), image.numpy(), atol=1e-12)
+    F.grid_sample(image, grid, padding_mode="reflection", align_corners=True).sum().backward()
+    np.testing.assert_array_equal(grid.grad.numpy()[..., 1], 0)
