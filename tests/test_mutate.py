@@ -36,11 +36,42 @@ def test_every_file_with_faults_has_tests():
     assert all((mutate.ROOT / tests).exists() for name in names for tests in mutate.tests_for(name))
 
 
-@pytest.mark.parametrize(("text", "verdict"), [("def test(): pass", "survived"), ("def test(): assert False", "caught")])
-def test_judgement(tmp_path, monkeypatch, text, verdict):
+def test_names_around_a_line():
+    source = "def f(x):\n    return _g(x)\n\n\ndef _g(x):\n    return x\n\n\nf.defvjp(x=lambda g: 2 * g)\n"
+    assert mutate.names_around(source, 2) == mutate.names_around(source, 9) == ["f"]
+    assert mutate.names_around(source, 6) == ["f", "g"]
+    assert mutate.names_around(source, 3) == []
+
+
+def test_harmless_lines_exist_and_are_few():
+    lines = [(n, line) for n in mutate.candidates(None) for line in (mutate.ROOT / "minicnn" / n).read_text("utf-8").splitlines()]
+    for place, pattern, why in mutate.HARMLESS:
+        assert why and any(name.startswith(place) and mutate.re.search(pattern, line) for name, line in lines), pattern
+    assert sum(mutate.harmless(*pair) for pair in lines) < 30
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
     (tmp_path / "minicnn").mkdir()
     (tmp_path / "minicnn" / "a.py").write_text("x = 1", encoding="utf-8")
-    (tmp_path / "test_a.py").write_text(text, encoding="utf-8")
     monkeypatch.setattr(mutate, "TESTS", {"a.py": ["test_a.py"]})
-    assert mutate.judge(tmp_path, "a.py", "x = 2", 60)[0] == verdict
-    assert (tmp_path / "minicnn" / "a.py").read_text(encoding="utf-8") == "x = 1"  # put back
+    return tmp_path
+
+
+@pytest.mark.parametrize("around", [(), ("other",), ("test",)])
+@pytest.mark.parametrize(("text", "verdict"), [("def test(): pass", "survived"), ("def test(): assert False", "caught")])
+def test_judgement(project, text, verdict, around):
+    (project / "test_a.py").write_text(text, encoding="utf-8")
+    assert mutate.judge(project, "a.py", "x = 2", {"test_a.py": 60}, around)[0] == verdict
+    assert (project / "minicnn" / "a.py").read_text(encoding="utf-8") == "x = 1"  # put back
+
+
+def test_a_fault_that_never_ends_is_caught(project):
+    (project / "test_a.py").write_text("def test():\n    while True: pass", encoding="utf-8")
+    assert mutate.judge(project, "a.py", "x = 2", {"test_a.py": 3}) == ("caught", "test_a.py (no end)")
+
+
+def test_tests_that_fail_without_a_fault_are_refused(project):
+    (project / "test_a.py").write_text("def test(): assert False", encoding="utf-8")
+    with pytest.raises(SystemExit, match="test_a.py fail without any fault"):
+        mutate.limits(project, ["a.py"])
