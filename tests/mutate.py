@@ -119,6 +119,8 @@ def places(tree):
             if name in ("decorator_list", "returns", "annotation"):
                 continue
             for i, child in enumerate(value) if isinstance(value, list) else [(None, value)]:
+                if isinstance(child, ast.UnaryOp) and ast.unparse(node).split("(")[0].endswith(".reshape"):
+                    continue  # to reshape all negative lengths mean the same
                 if isinstance(child, ast.Expr) and isinstance(child.value, ast.Constant):
                     continue  # a docstring
                 if isinstance(child, ast.AST):
@@ -174,7 +176,7 @@ def harmless(name, line):
 
 
 def names_around(source, line):
-    """The function or class that a line belongs to, or the x of x.defvjp(...); for a private one, also those that use it."""
+    """The function or class that a line belongs to, or the x of x.defvjp(...), and those of the file that use it."""
     used = {}  # name -> names that occur in its statements
     here = set()
     for statement in ast.parse(source).body:
@@ -185,7 +187,8 @@ def names_around(source, line):
             used.setdefault(name, set()).update(n.id for n in ast.walk(statement) if isinstance(n, ast.Name))
             if statement.lineno <= line <= statement.end_lineno:
                 here.add(name)
-    for _ in range(3):  # a helper of a helper of a helper
+    here |= {name for name, names in used.items() if names & here}
+    for _ in range(2):  # a helper of a helper of a helper
         private = {name for name in here if name.startswith("_")}
         here |= {name for name, names in used.items() if names & private}
     return sorted({name.strip("_") for name in here} - {""})

@@ -3,6 +3,7 @@
 import ast
 
 import mutate
+import numpy as np
 import pytest
 
 SOURCE = '''"""A module: 1 + 1."""
@@ -21,6 +22,11 @@ def test_faults_of_every_kind_and_none_in_messages():
     assert found >= {"x < 3 -> x <= 3", "-x -> x", "0.5 -> 1.0", "axis=(0, 2) -> axis=(0,)", "True -> False", "-1 -> -2", "3 -> 4"}
     assert any(what.endswith("-> -x") for what in found)  # a dropped term
     assert not [what for what in found if "ValueError" in what or what.startswith(("1 ->", "x + 1"))]
+
+
+def test_all_negative_lengths_are_the_same_to_reshape():
+    assert {what for _, what, _ in mutate.mutants("x.reshape(-1, 2)\nx.sum(-1)\n")} == {"2 -> 3", "-1 -> -2"}
+    assert np.zeros(4).reshape(-2).shape == (4,)
 
 
 def test_each_mutant_is_a_program_that_differs():

@@ -11,7 +11,7 @@ import re
 import pytest
 
 import minicnn as mc
-from minicnn import data, nn, optim
+from minicnn import data, functions, nn, optim
 from minicnn.autograd import Primitive
 from minicnn.nn import functional as F
 
@@ -139,7 +139,8 @@ def pairs():
 TENSOR = """tensor zeros ones full arange randn manual_seed cat stack where no_grad enable_grad is_grad_enabled""".split()
 METHODS = """backward detach clone numpy item to float double reshape view permute transpose flatten unsqueeze squeeze
 expand sum mean var std max min argmax exp log clamp matmul retain_grad register_hook sort topk gather
-cumsum softmax log_softmax logsumexp split chunk roll index_select argsort masked_fill""".split()
+cumsum softmax log_softmax logsumexp split chunk roll index_select argsort masked_fill unbind all any amax amin argmin prod
+clip requires_grad_ round size""".split()
 ATTRIBUTES = "shape dtype device grad requires_grad is_leaf grad_fn T mT data".split()
 LAYERS = """Module Parameter Sequential ModuleList ModuleDict Identity Linear Conv1d Conv2d ConvTranspose2d MaxPool2d
 AvgPool2d AdaptiveAvgPool2d AdaptiveMaxPool2d BatchNorm1d BatchNorm2d LayerNorm GroupNorm LocalResponseNorm
@@ -179,6 +180,12 @@ def test_the_promised_names_are_there(owner, names):
 def test_signature(label, ours, theirs):
     assert theirs is not None, f"torch has no {label}"
     assert list(check(label, ours, theirs)) == []
+
+
+@pytest.mark.parametrize("name", [name for name in functions.__all__ if hasattr(mc.Tensor, name)])
+def test_function_and_method_of_one_name_have_the_same_defaults(name):
+    function, method = (list(inspect.signature(getattr(owner, name)).parameters.values()) for owner in (functions, mc.Tensor))
+    assert [p.default for p in function] == [p.default for p in method]
 
 
 def test_the_comparison_sees_a_difference():

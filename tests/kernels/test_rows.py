@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import minicnn as mc
+from minicnn import ops
 from minicnn.kernels import get_num_threads, rows, set_num_threads
 from minicnn.nn import functional as F
 from minicnn.testing import check_grads
@@ -57,7 +58,7 @@ def test_layer_norm_and_its_gradient(shape, dtype, offset, seed):
     found_mean, found_var = rows.moments(x, d)
     near(found_mean, mean, dtype)
     np.testing.assert_allclose(found_var, var, rtol=1e-3 if dtype == np.float32 else 1e-9, atol=1e-6)
-    root = 1 / np.sqrt(var + 0.1)
+    mean, root = (v.astype(dtype).astype(float) for v in (mean, 1 / np.sqrt(var + 0.1)))  # what the kernels are given, rounded
     n = (exact - mean[:, None]) * root[:, None]
     near(rows.normalize(x, mean.astype(dtype), root.astype(dtype), weight, bias), (n * weight + bias).reshape(shape), dtype)
     flat = g.astype(float).reshape(-1, d)
@@ -85,8 +86,18 @@ def test_layers_that_go_by_rows_have_right_values_and_derivatives(rng, axes, aff
     given_arrays = (x, w, b) if affine else (x,)
     expected = normal * w + b if affine else normal
     np.testing.assert_allclose(layer(*map(mc.tensor, given_arrays)).numpy(), expected, rtol=1e-9, atol=1e-12)
-    check_grads(layer, *given_arrays, order=2)
-    check_grads(lambda x: F.softmax(x, dim=-1), x, order=2)
+    for order in (1, 2):  # order 1 alone takes the rules on plain arrays, the way that training goes
+        check_grads(layer, *given_arrays, order=order)
+        if affine:
+            check_grads(lambda w, b: layer(mc.tensor(x), w, b), w, b, order=order)  # the input needs no gradient
+        check_grads(lambda x: F.softmax(x, dim=-1), x, order=order)
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2, -1, -2, -3])
+def test_softmax_goes_by_rows_along_the_last_axis_only(rng, axis):
+    x = rng.normal(size=(5, 3, 4))
+    e = np.exp(x)
+    np.testing.assert_allclose(ops.reduce.softmax(x, axis=axis), e / e.sum(axis=axis, keepdims=True), rtol=1e-12)
 
 
 def test_the_same_bits_on_every_run(rng):
