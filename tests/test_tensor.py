@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 import minicnn as mc
+from minicnn import nn
+from minicnn.errors import InputError
 
 torch = pytest.importorskip("torch", reason="second opinion")
 
@@ -160,3 +162,11 @@ def test_one_chunk_is_the_whole():
     (only,) = x.chunk(1)
     np.testing.assert_array_equal(only.numpy(), x.numpy())
     assert [len(c) for c in x.chunk(9)] == [1] * 5
+
+
+@pytest.mark.parametrize("mode", ["replicate", "circular"])
+def test_padding_repeats_a_single_entry_and_refuses_to_repeat_none(mode):
+    x = mc.tensor(np.full((1, 2, 1), 3.0))
+    np.testing.assert_array_equal(nn.functional.pad(x, (1, 1), mode=mode).numpy(), np.full((1, 2, 3), 3.0))
+    with pytest.raises(InputError, match="pad: pad must be"):
+        nn.functional.pad(x[:, :, :0], (1, 0), mode=mode)

@@ -72,6 +72,7 @@ CASES = [
     ("adaptive_avg_pool1d", lambda lib, x: F(lib).adaptive_avg_pool1d(x, 3), ((2, 3, 8),)),
     ("adaptive_max_pool2d", lambda lib, x: F(lib).adaptive_max_pool2d(x, (3, 4), True), (IMAGE,)),
     ("adaptive_max_pool1d", lambda lib, x: F(lib).adaptive_max_pool1d(x, 3, True), ((2, 3, 8),)),
+    *[("pad", lambda lib, x, m=m: F(lib).pad(x, (1, 1, 1, 0), m), ((2, 3, 1, 1),)) for m in ("constant", "replicate", "circular")],
     *[("pad", lambda lib, x, p=p, m=m: F(lib).pad(x, p, m), (IMAGE,)) for p, m in [
         ((1, 2, 3, 0), "constant"), ((-1, 2, 0, -3), "constant"), ((2, 1, 3, 4), "reflect"), ((2, 1, 3, 4), "replicate"),
         ((2, 6, 7, 1), "circular")]],
