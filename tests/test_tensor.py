@@ -170,3 +170,12 @@ def test_padding_repeats_a_single_entry_and_refuses_to_repeat_none(mode):
     np.testing.assert_array_equal(nn.functional.pad(x, (1, 1), mode=mode).numpy(), np.full((1, 2, 3), 3.0))
     with pytest.raises(InputError, match="pad: pad must be"):
         nn.functional.pad(x[:, :, :0], (1, 0), mode=mode)
+
+
+@pytest.mark.parametrize("function", [mc.maximum, mc.minimum])
+def test_at_a_tie_each_side_gets_half(function):
+    u, v = (mc.tensor(np.array(a), requires_grad=True) for a in ([1.0, 2.0, 3.0], [1.0, 5.0, 0.0]))
+    function(u, v).sum().backward()
+    larger = 1.0 if function is mc.maximum else 0.0
+    np.testing.assert_array_equal(u.grad.numpy(), [0.5, 1 - larger, larger])
+    np.testing.assert_array_equal(v.grad.numpy(), [0.5, larger, 1 - larger])
