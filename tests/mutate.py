@@ -34,7 +34,7 @@ INPUT = ["tests/test_bad_input.py", "tests/test_any_input.py", "tests/test_signa
 TESTS = {
     "ops/": [*INPUT, "tests/test_tensor.py", "tests/test_ops.py", "tests/test_adjoints.py", "tests/test_derivatives.py", "tests/nn",
              "tests/kernels"],
-    "kernels/": ["tests/kernels", "tests/test_ops.py", "tests/test_adjoints.py", "tests/nn"],
+    "kernels/": ["tests/kernels", "tests/test_ops.py", "tests/test_adjoints.py", "tests/nn", "tests/test_cuda_device.py"],
     "nn/functional/": [*INPUT, "tests/test_ops.py", "tests/nn", "tests/test_numbers.py", "tests/kernels", "tests/notes"],
     "nn/": [*INPUT, "tests/nn", "tests/test_numbers.py", "tests/notes"],
     "optim/": ["tests/optim", "tests/test_cuda_device.py"],
@@ -48,7 +48,7 @@ SKIP = {"kernels/buffers.py", "kernels/threads.py", "kernels/twins.py"}  # they 
 HARMLESS = (
     ("kernels/", r"^(CHUNK|CHUNK_BYTES|ROWS?|ROW, BLOCK_BYTES|BLOCK_BYTES) =", "how large the pieces are that work is cut into"),
     ("kernels/", r"^(SMALL|WORTH|NARROW|BANDS) =", "from where on the faster of two ways is taken; both are tested to agree"),
-    ("kernels/", r"^ *parallel_for\(\w+, part, None if .* else 1\)$", "how many threads take part"),
+    ("kernels/", r"^ *parallel_for\([\w.\[\]]+, part, None if .* else 1\)$", "how many threads take part"),
     ("kernels/plan.py", r"pixels", "from where on one of several algorithms is faster; all are tested to agree"),
     ("", r"stacklevel=", "which line a warning points to"),
 )

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import minicnn as mc
+from minicnn import autograd
 from minicnn.autograd import Primitive, primitive, raw
 from minicnn.errors import AnomalyError, GraphError, InputError
 
@@ -393,3 +394,27 @@ def test_an_argument_must_not_bear_a_name_that_rules_use_for_something_else():
         @primitive
         def scaled(x, y):
             return x * y
+
+
+@pytest.mark.parametrize("size, shape", [
+    ((3, 4), (1, 4)), ((3, 4), (3, 1)), ((3, 4), (4,)), ((3, 4), (1,)), ((3, 4), ()), ((2, 3, 4), (1, 3, 1)), ((2, 3, 4), (2, 1, 4)),
+    ((2, 3, 4), (1, 4)), ((2, 3, 4), (3, 1)), ((2, 3, 4), (2, 3, 4)), ((1, 3, 4), (1, 4))], ids=str)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.int64])
+@pytest.mark.parametrize("large", [True, False])
+def test_sum_to_undoes_every_broadcast_whatever_is_summed_by_blas(size, shape, dtype, large, monkeypatch, rng):
+    monkeypatch.setattr(autograd, "_BLAS_SUM", 1 if large else 10**9)
+    x = rng.integers(-9, 9, size).astype(dtype)
+    expected = np.zeros(shape, dtype)
+    for index in np.ndindex(size):
+        place = index[len(size) - len(shape):]
+        expected[tuple(0 if n == 1 else i for i, n in zip(place, shape))] += x[index]
+    for layout in (x, np.asfortranarray(x)):
+        np.testing.assert_array_equal(raw(autograd.sum_to(layout, shape=shape)), expected, strict=True)
+
+
+def test_a_node_keeps_what_its_rules_name_and_nothing_else():
+    x = leaf(1.0, 2.0)
+    for y, keeps_y, keeps_shapes, kept in ((x + x, False, False, 0), (x.exp(), True, False, 0), (x.sum(), False, True, 0),
+                                           (x.log(), False, False, 1)):
+        plan = y._node.plan
+        assert (plan.keep_y, plan.keep_shapes, len(plan.keep)) == (keeps_y, keeps_shapes, kept)

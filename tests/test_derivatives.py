@@ -98,6 +98,12 @@ def test_pullbacks_are_recorded_only_when_asked():
         assert pullback(mc.ones_like(y))[0].requires_grad is create_graph
 
 
+def test_jvp_of_a_function_that_ignores_an_input(rng):
+    x, w, v = (mc.Tensor(rng.normal(size=3)) for _ in range(3))
+    y, jv = mc.jvp(lambda x, w: x * x, [x, w], [v, v])
+    np.testing.assert_allclose(jv.numpy(), 2 * x.numpy() * v.numpy())
+
+
 def test_jvp_checks_shapes():
     with pytest.raises(InputError, match="jvp: vs must be of the inputs' shapes"):
         mc.jvp(f, mc.Tensor(np.ones(2)), mc.Tensor(np.ones(3)))

@@ -60,6 +60,15 @@ def raw_data_overwritten(x):
 
 
 @refused("changed in place")
+def second_of_two_equal_parts_overwritten(x):
+    u = x * 2
+    first, second = (u[i : i + 1].detach().numpy() for i in range(2))
+    y = (u * u).sum()
+    second += first
+    return y
+
+
+@refused("changed in place")
 def numpy_view_overwritten_later(x):
     u = x * 2
     array = u.detach().numpy()

@@ -9,6 +9,7 @@ import minicnn as mc
 from minicnn.autograd import Primitive, raw
 from minicnn.backend import cuda_is_available, to_device, to_numpy
 from minicnn.nn import functional as F
+from minicnn.ops import normalize
 from minicnn.testing import check_grads, check_jvp
 
 CASES = [pytest.param(entry, sample, id=f"{name}-{i}") for name, entry in OPS.items() for i, sample in enumerate(entry.samples)]
@@ -94,3 +95,14 @@ def test_on_a_device_the_same(entry, sample, place):
 
     for here, there in zip(run(lambda a: a), run(place), strict=True):
         np.testing.assert_allclose(back(there), here, rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize("axis", range(3))
+@pytest.mark.parametrize("size", [1, 2, 3, 7])
+def test_window_sum_is_that_of_the_naive_form_along_every_axis(rng, axis, size):
+    x = rng.normal(size=(2, 5, 4))
+    expected = np.zeros_like(x)
+    for i in range(x.shape[axis]):
+        window = np.arange(max(0, i - size // 2), min(x.shape[axis], i + (size - 1) // 2 + 1))
+        expected[(slice(None),) * axis + (i,)] = x.take(window, axis).sum(axis)
+    np.testing.assert_allclose(normalize.window_sum(mc.Tensor(x), size, axis).numpy(), expected, rtol=1e-12, atol=1e-14)

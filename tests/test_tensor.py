@@ -157,6 +157,23 @@ def test_numpy_needs_detach_and_shares_memory():
     assert np.shares_memory(x.detach().numpy(), x._data)
 
 
+@pytest.mark.parametrize("f", [
+    lambda x: x.clamp(0.0, 1.0), lambda x: x.clamp(min=1.0), lambda x: x.clamp(max=0.0), lambda x: x.abs(), lambda x: x.relu(),
+    lambda x: x**0, lambda x: x**0.0, lambda x: x**1, lambda x: x**2, lambda x: x**3])
+def test_gradients_at_kinks_are_those_of_torch(f):
+    compare(f, np.array([0.0, 1.0, 2.0, -1.0]))
+
+
+def test_gradients_of_powers_of_zero_are_those_of_torch():
+    compare(lambda u, v: u**v, np.array([0.0, 0.0, 0.0, 1.0, 2.0]), np.array([0.0, 1.0, 2.0, 3.0, 0.0]))
+
+
+def test_no_copies_are_an_empty_tensor():
+    compare(lambda x: x.expand(0, 3), np.ones((1, 3)))
+    compare(lambda x: x.expand(0, -1, 3), np.ones((2, 3)))
+    compare(lambda x: x.repeat(0, 2), np.ones((2, 3)))
+
+
 def test_one_chunk_is_the_whole():
     x = mc.arange(5)
     (only,) = x.chunk(1)

@@ -44,7 +44,9 @@ def test_linear(shape, dtype, rng):
 
 def test_linear_with_a_bias_of_another_dtype_is_what_numpy_makes_of_it(rng):
     x, w, b = rng.normal(size=(5, 3)).astype(np.float32), rng.normal(size=(4, 3)).astype(np.float32), rng.normal(size=4)
-    np.testing.assert_allclose(product.linear(x, w, b), x @ w.T + b, rtol=1e-6)
+    y = product.linear(x, w, b)
+    assert y.dtype == np.float64
+    np.testing.assert_allclose(y, x @ w.T + b, rtol=1e-6)
 
 
 def test_matmul_refuses_what_numpy_refuses(rng):

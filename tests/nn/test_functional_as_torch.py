@@ -41,6 +41,7 @@ TRANSPOSED = [
     ((2, 4, 5, 3), (4, 3, 3, 3), dict(stride=2, padding=1, output_padding=1)),
     ((2, 4, 5, 3), (4, 2, 2, 3), dict(stride=(3, 2), output_padding=(2, 0), groups=2)),
     ((2, 4, 5, 3), (4, 3, 3, 2), dict(dilation=2, output_padding=(1, 1), padding=(1, 0))), ((4, 5, 3), (4, 3, 3, 3), {}),
+    ((2, 4, 5, 3), (4, 3, 3, 3), dict(stride=2, dilation=3, output_padding=2, padding=1)),
 ]
 POOLS = [
     dict(kernel_size=3, stride=2, padding=1, ceil_mode=True), dict(kernel_size=(2, 3)), dict(kernel_size=(3, 2), stride=(3, 1), padding=(1, 0)),
@@ -53,6 +54,7 @@ CASES = [
     ("conv1d same", lambda lib, x, w: F(lib).conv1d(x, w, padding="same"), ((2, 4, 9), (6, 4, 4))),
     *[("conv_transpose2d", lambda lib, x, w, b, k=k: F(lib).conv_transpose2d(x, w, b, **k), (a, w, (w[1] * k.get("groups", 1),)))
       for a, w, k in TRANSPOSED],
+    ("conv_transpose1d plain", lambda lib, x, w: F(lib).conv_transpose1d(x, w), ((2, 4, 5), (4, 3, 3))),
     ("conv_transpose1d", lambda lib, x, w: F(lib).conv_transpose1d(x, w, None, 3, 1, 1, 2, 2), ((2, 4, 5), (4, 3, 3))),
     ("unfold", lambda lib, x: F(lib).unfold(x, (3, 2), (1, 2), (1, 0), (2, 1)), (IMAGE,)),
     ("fold", lambda lib, x: F(lib).fold(x, (7, 6), (3, 2), 1, 1, 2), ((2, 12, 16),)),
@@ -104,6 +106,7 @@ CASES = [
     ("cross_entropy soft", lambda lib, x, t: F(lib).cross_entropy(x, F(lib).softmax(t, 1), like(lib, WEIGHTS, x), label_smoothing=0.2), (ROWS, ROWS)),
     ("cross_entropy soft dense", lambda lib, x, t: F(lib).cross_entropy(x, F(lib).softmax(t, 1), reduction="none"), ((2, 4, 3), (2, 4, 3))),
     ("nll_loss", lambda lib, x: F(lib).nll_loss(x, ints(lib, DENSE), like(lib, WEIGHTS, x)), ((2, 4, 3),)),
+    ("nll_loss one", lambda lib, x: F(lib).nll_loss(x, ints(lib, 2), like(lib, WEIGHTS, x)), ((4,),)),
     ("nll_loss none", lambda lib, x: F(lib).nll_loss(x, ints(lib, DENSE), like(lib, WEIGHTS, x), reduction="none"), ((2, 4, 3),)),
     *[(name, lambda lib, x, t, name=name, r=r: getattr(F(lib), name)(x, t, reduction=r), (CUBE, CUBE))
       for name in ("mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss", "binary_cross_entropy_with_logits") for r in ("mean", "sum", "none")],
