@@ -26,6 +26,7 @@ import sys
 import threading
 from contextlib import ContextDecorator
 from types import MethodType
+from typing import Any
 
 import numpy as np
 
@@ -33,7 +34,7 @@ from .backend import fingerprint, is_array, on_host, xp_of
 from .errors import AnomalyError, DeviceError, GraphError, InputError, MinicnnError
 
 __all__ = [
-    "Traced", "Guard", "Node", "Primitive", "primitive", "no_grad", "enable_grad", "set_grad_enabled",
+    "Traced", "Guard", "Node", "Part", "Primitive", "primitive", "no_grad", "enable_grad", "set_grad_enabled",
     "is_grad_enabled", "detect_anomaly", "run_backward", "raw", "sum_to", "broadcast_to", "cast",
 ]
 
@@ -186,6 +187,7 @@ class Traced:
     _node = _guard = _grad = _hooks = None
     requires_grad = False
     _sum = staticmethod(operator.add)  # how the walk adds two gradients; ops.elementwise sets its `add`, which uses the pool
+    _put: Any = None  # how it places one among zeros; ops.shape sets its `put_add`
     _result = None  # the class of all results, which tensor.py sets to Tensor (a Parameter's results are Tensors too)
 
     @classmethod
@@ -528,7 +530,7 @@ class Node:
             if c.shape != edge.shape:
                 c = sum_to(c, shape=edge.shape)
             if _mode.anomaly:
-                self._check_finite(c, g)
+                self._check_finite(c.value if c.__class__ is Part else c, g)
             pairs.append((edge, c))
         return pairs
 
@@ -540,6 +542,22 @@ class Node:
 
 
 # ------------------------------------------------------------------------------------------------- the walk back
+
+class Part:
+    """A cotangent that is zero but for `value` at a basic index: what slicing sends back.
+
+    The walk adds it into what has arrived already, so that t slices of an array cost one array of zeros and not t.
+    """
+
+    __slots__ = ("shape", "index", "value", "dtype")
+
+    def __init__(self, value, index, shape):
+        self.value, self.index, self.shape, self.dtype = value, index, shape, value.dtype
+
+    def whole(self):
+        """The array, newly made."""
+        return Traced._put(self.value, index=self.index, shape=self.shape)
+
 
 def _graph(vertices):
     """All nodes that the vertices were computed from, newest first; leaves are left out."""
@@ -591,6 +609,13 @@ def run_backward(outputs, cotangents, targets=None, retain_graph=False, create_g
         key = id(vertex)
         if not isinstance(vertex, Node):
             leaves[key] = vertex
+        if g.__class__ is Part:
+            if key in owned and pending[key].dtype == g.dtype:
+                pending[key][g.index] += g.value
+                return
+            g = g.whole()
+            if key not in pending:
+                owned.add(key)
         if key not in pending:
             pending[key] = g
         elif key in owned and not create_graph:

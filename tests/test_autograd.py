@@ -64,6 +64,58 @@ def test_leaf_gradients_share_no_memory():
     np.testing.assert_array_equal(seed, [1, 1])
 
 
+SLICES = [np.s_[1], np.s_[-1, ::2], np.s_[..., 1:], np.s_[::-1, 0], np.s_[None, 2], np.s_[:, -2:0:-1], np.s_[0:0], np.s_[[1, 1, 3]],
+          np.s_[:]]
+
+
+@pytest.mark.parametrize("whole", ["none", "first", "last"])
+@pytest.mark.parametrize("order", [1, -1])
+def test_slices_of_one_tensor_add_up(whole, order, rng):
+    """Overlapping slices, an index array among them, with and without another use of the tensor before or after them."""
+    x = rng.normal(size=(4, 5))
+    a = mc.Tensor(x, requires_grad=True)
+    weights, expected, total = [rng.normal(size=x[s].shape) for s in SLICES], np.zeros((4, 5)), 0.0
+    b = a * 1.0
+    if whole == "first":
+        total = total + (b * b).sum()
+    for s, w in list(zip(SLICES, weights))[::order]:
+        total = total + (b[s] * w).sum()
+        np.add.at(expected, s, w)
+    if whole == "last":
+        total = total + (b * b).sum()
+    total.backward()
+    np.testing.assert_allclose(a.grad._data, expected + (0 if whole == "none" else 2 * x), rtol=1e-12)
+
+
+def test_slices_of_a_leaf_and_of_mixed_dtype():
+    a = leaf(1.0, 2.0, 3.0, dtype=np.float32)
+    (a[0] * 2 + a[1:].sum() + (a[:2].double() * np.float64(1 / 3)).sum()).backward()
+    assert a.grad.dtype == np.float32
+    np.testing.assert_allclose(a.grad._data, [2 + 1 / 3, 1 + 1 / 3, 1], rtol=1e-6)
+
+
+def test_many_slices_cost_one_array_of_zeros(monkeypatch):
+    """The gradient of t slices is added into one array: the work grows with t and not with t squared."""
+    made = []
+    put = autograd.Traced._put
+    monkeypatch.setattr(autograd.Traced, "_put", staticmethod(lambda *args, **kw: made.append(1) or put(*args, **kw)))
+    a = mc.Tensor(np.arange(50.0), requires_grad=True)
+    x = a * 1
+    y = x[0]
+    for t in range(1, 50):
+        y = y * 0.5 + x[t]
+    y.backward()
+    np.testing.assert_allclose(a.grad._data, 0.5 ** np.arange(49, -1, -1))
+    assert len(made) == 1
+
+
+def test_slices_differentiate_twice():
+    a = leaf(1.0, 2.0, 3.0)
+    (g,) = mc.grad((a[0] * a[1] * a[1:].sum(),), (a,), create_graph=True)
+    g[1].backward()
+    np.testing.assert_allclose(a.grad._data, [2 * 2 + 3, 2, 1])  # d/da of a0 (a1 + a2) + a0 a1
+
+
 def test_gradient_of_a_view_owns_its_memory():
     a = leaf(1.0, 2.0, 3.0, 4.0)
     a.reshape(2, 2).backward(np.ones((2, 2)))

@@ -59,7 +59,7 @@ def steps(name, lib, device):
     model, shape, task = build(name, lib)
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=shape).astype(np.float32), rng.integers(0, 10, shape[0])
-    x, y, model = lib.from_numpy(x).to(device), lib.from_numpy(y).to(device), model.to(device)
+    x, y, model = lib.tensor(x).to(device), lib.tensor(y).to(device), model.to(device)  # copies, as a loader's batches are
     if task == "infer":
         model.eval()
 

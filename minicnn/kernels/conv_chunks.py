@@ -24,6 +24,7 @@ from .threads import parallel_for
 
 __all__ = ["conv2d", "conv2d_input", "conv2d_weight", "channels_last", "padded", "runs", "scratch", "framed", "before_flipped"]
 
+SCATTERED = 4  # as many samples more to a chunk where each takes kh kw short calls
 NARROW = 16  # columns of a product that BLAS computes slowly
 CHUNK_BYTES = 1 << 21  # smaller chunks mean more, shorter NumPy calls, between which threads wait for the interpreter
 
@@ -211,7 +212,7 @@ def _scatter(u, w, groups, stride, padding, dilation, x):
     rows, columns = (max(m + 2 * p, (o - 1) * t + d * (k - 1) + 1)
                      for m, p, o, t, d, k in zip((h, width), padding, (oh, ow), stride, dilation, (kh, kw)))
     columns = -(-columns // s)
-    step = _samples(oh * ow, kh * kw * cg, u.dtype)
+    step = SCATTERED * _samples(oh * ow, kh * kw * cg, u.dtype)
 
     def part(start, stop):
         for i in range(start, stop, step):

@@ -15,10 +15,10 @@ from .buffers import empty, empty_like, empty_nhwc, is_channels_last
 from .threads import SMALL, over_batch, parallel_for
 from .twins import on_cuda
 
-__all__ = ["large", "in_chunks", "mapped", "filled", "binary", "keeping_layout", "relu", "gate"]
+__all__ = ["large", "in_chunks", "mapped", "filled", "binary", "reshape", "keeping_layout", "relu", "gate"]
 
-CHUNK = 1 << 17  # numbers; a call on so many takes long enough to be worth a thread's switching
-ROW = 1 << 11
+CHUNK = 1 << 17  # numbers; smaller chunks lie better in cache, but threads then wait for the interpreter more often
+ROW = 1 << 13  # numbers that NumPy's loops take at once (its buffer); with shorter rows they lose a third of their speed
 
 
 def flat(x):
@@ -50,7 +50,7 @@ def _fusible(*arrays):
     return type(arrays[0]) is not np.ndarray and on_cuda(*arrays) and all(a.shape == arrays[0].shape for a in arrays)
 
 
-def _each_chunk(size, work):
+def _each_chunk(size, work, parts=None):
     """work(i, j) for chunks of a vector of `size` numbers, shared by the threads; bounds are multiples of ROW, but for the end."""
     rows = -(-size // ROW)
 
@@ -58,12 +58,13 @@ def _each_chunk(size, work):
         for i in range(start * ROW, min(stop * ROW, size), CHUNK):
             work(i, min(i + CHUNK, stop * ROW, size))
 
-    parallel_for(rows, part)
+    parallel_for(rows, part, parts)
 
 
 def in_chunks(work, *arrays, fused=None):
     """work(*arrays), which updates arrays of one shape in place entry by entry: a chunk of each at a time if they are large.
 
+    A second thread comes in only where each has a whole chunk to do.
     fused: the name and the numbers of the kernel of cuda/pointwise.cu that does the same on a GPU in one launch.
     """
     if fused is not None and type(arrays[0]) is not np.ndarray and on_cuda(*arrays):
@@ -75,22 +76,13 @@ def in_chunks(work, *arrays, fused=None):
         work(*arrays)
         return
 
-    def part(i, j):
-        for a, b in _quarters(i, j):
-            work(*[v[a:b] for v in vectors])
-
-    _each_chunk(vectors[0].size, part)
-
-
-def _quarters(i, j):
-    """i .. j in quarters of a chunk: of so many numbers several arrays fit into a core's own cache."""
-    step = max(1, CHUNK // 4)
-    return [(a, min(a + step, j)) for a in range(i, j, step)]
+    size = vectors[0].size
+    _each_chunk(size, lambda i, j: work(*[v[i:j] for v in vectors]), None if size >= 2 * CHUNK else 1)
 
 
 def mapped(function, *arrays, fused=None):
-    """function(*arrays), which works entry by entry: if they are large, a quarter of a chunk at a time, so that all that
-    `function` computes on the way stays in cache.
+    """function(*arrays), which works entry by entry: if they are large, a chunk at a time, so that what `function`
+    computes on the way stays in cache.
 
     fused: the name of the kernel of cuda/pointwise.cu that computes the same on a GPU in one pass.
     """
@@ -103,8 +95,7 @@ def mapped(function, *arrays, fused=None):
     out = flat(y)
 
     def work(i, j):
-        for a, b in _quarters(i, j):
-            out[a:b] = function(*[v[a:b] for v in vectors])
+        out[i:j] = function(*[v[i:j] for v in vectors])
 
     _each_chunk(out.size, work)
     return y
@@ -125,7 +116,7 @@ def _alike(arrays):
 
 def filled(work, *arrays):
     """A new array y that work(y, *arrays) fills entry by entry, for arrays on the host of one shape and dtype: vectors, a
-    quarter of a chunk at a time. y lies in memory as the last one does."""
+    chunk at a time. y lies in memory as the last one does."""
     vectors = _vectors(*arrays)
     if vectors is None:
         arrays = _alike(arrays)
@@ -134,8 +125,7 @@ def filled(work, *arrays):
     out = flat(y)
 
     def part(i, j):
-        for a, b in _quarters(i, j):
-            work(out[a:b], *[v[a:b] for v in vectors])
+        work(out[i:j], *[v[i:j] for v in vectors])
 
     if large(y):
         _each_chunk(out.size, part)
@@ -165,6 +155,22 @@ def _by_samples(ufunc, u, v):
     return y
 
 
+def reshape(x, shape):
+    """x.reshape(shape); where that must copy (after a transpose), a large array goes into memory of the pool, on all threads."""
+    if x.flags.c_contiguous or x.ndim < 2 or not large(x):
+        return x.reshape(shape)
+    try:
+        return np.reshape(x, shape, copy=False)
+    except ValueError:
+        y = empty(x.shape, x.dtype)
+
+        def work(part):
+            y[part] = x[part]
+
+        over_batch(x, work)
+        return y.reshape(shape)
+
+
 def keeping_layout(operation, u, v):
     """operation(u, v), channels last in memory on a GPU if both are: CuPy's own results are always channels first."""
     images = on_cuda(u, v) and getattr(u, "ndim", 0) == 4 and u.shape == getattr(v, "shape", ())
@@ -179,12 +185,12 @@ def _zeros(n, dtype):
     return np.zeros(n, dtype)
 
 
-def _against_zeros(ufunc, x, zeros, out):
-    """out = ufunc(x, 0) for vectors, with rows of zeros in place of the number 0."""
+def _positive_part(x, zeros, out):
+    """out = max(x, 0) for vectors, with rows of zeros in place of the number 0."""
     whole = x.size // ROW * ROW
-    ufunc(x[:whole].reshape(-1, ROW), zeros, out=out[:whole].reshape(-1, ROW))
+    np.maximum(x[:whole].reshape(-1, ROW), zeros, out=out[:whole].reshape(-1, ROW))
     if whole < x.size:
-        ufunc(x[whole:], zeros[: x.size - whole], out=out[whole:])
+        np.maximum(x[whole:], zeros[: x.size - whole], out=out[whole:])
 
 
 def relu(x):
@@ -197,9 +203,9 @@ def relu(x):
     y, zeros = empty_like(x), _zeros(ROW, x.dtype)
     out = flat(y)
     if x.size < SMALL:
-        _against_zeros(np.maximum, vectors[0], zeros, out)
+        _positive_part(vectors[0], zeros, out)
         return y
-    _each_chunk(x.size, lambda i, j: _against_zeros(np.maximum, vectors[0][i:j], zeros, out[i:j]))
+    _each_chunk(x.size, lambda i, j: _positive_part(vectors[0][i:j], zeros, out[i:j]))
     return y
 
 
@@ -210,13 +216,14 @@ def gate(g, y):
     vectors = _vectors(g, y)
     if vectors is None:
         return g * (y > 0)
-    result, zeros = empty_like(g), _zeros(ROW, y.dtype)
+    result, zero = empty_like(g), y.dtype.type(0)
     out, (a, b) = flat(result), vectors
 
     def work(i, j):
         mask = np.empty(j - i, bool)
-        _against_zeros(np.greater, b[i:j], zeros, mask)
-        np.multiply(a[i:j], mask, out=out[i:j])
+        np.greater(b[i:j], zero, out=mask)  # comparisons with one number are fast, maximum with one is not
+        np.copyto(out[i:j], mask)  # as 1 and 0: a product with booleans would convert them a few at a time
+        np.multiply(a[i:j], out[i:j], out=out[i:j])
 
     _each_chunk(g.size, work)
     return result

@@ -12,6 +12,8 @@ __all__ = ["matmul", "linear"]
 
 WORTH = 5e7  # floating-point operations; below this a second thread costs more than it saves
 SMALL = 1e6  # floating-point operations; below this even asking how to cut costs more than it saves
+LEAD = 4e6  # floating-point operations that the calling thread does until the others have woken up: its part is larger
+LANES = 16  # BLAS computes so many rows or columns at once, and the last few of a part that is no multiple of them slowly
 ROWS = 512  # a linear layer's bias is added to so many rows at a time, right after they were computed: they lie in cache
 
 
@@ -28,17 +30,25 @@ def matmul(u, v):
     if u.ndim > 2 and v.ndim == 2 and u.flags.c_contiguous:  # one tall product instead of a batch
         return matmul(u.reshape(-1, k), v).reshape(*batch, m, n)
     y = empty((*batch, m, n), u.dtype)
-    parts = None if 2.0 * math.prod(batch) * m * k * n >= WORTH else 1
+    flops = 2.0 * math.prod(batch) * m * k * n
     if batch:
         u, v = np.broadcast_to(u, (*batch, m, k)), np.broadcast_to(v, (*batch, k, n))
-        if parts == 1 or batch[0] >= get_num_threads():
-            parallel_for(batch[0], lambda i, j: np.matmul(u[i:j], v[i:j], out=y[i:j]), parts)
+        if flops < WORTH or batch[0] >= get_num_threads():
+            parallel_for(batch[0], lambda i, j: np.matmul(u[i:j], v[i:j], out=y[i:j]), 1 if flops < WORTH else None)
             return y
     if m >= n:
-        parallel_for(m, lambda i, j: np.matmul(u[..., i:j, :], v, out=y[..., i:j, :]), parts)
+        _cut(m, flops, lambda i, j: np.matmul(u[..., i:j, :], v, out=y[..., i:j, :]))
     else:
-        parallel_for(n, lambda i, j: np.matmul(u, v[..., i:j], out=y[..., i:j]), parts)
+        _cut(n, flops, lambda i, j: np.matmul(u, v[..., i:j], out=y[..., i:j]))
     return y
+
+
+def _cut(n, flops, work):
+    """work(start, stop) for parts of n rows or columns of a product."""
+    if flops < WORTH:
+        work(0, n)
+    else:
+        parallel_for(n, work, step=LANES, lead=LEAD / max(flops, LEAD))
 
 
 def linear(x, w, b):
@@ -50,11 +60,17 @@ def linear(x, w, b):
     rows, matrix = x.reshape(-1, x.shape[-1]), w.T
     y = empty((rows.shape[0], width), x.dtype)
 
-    def part(start, stop):
-        for i in range(start, stop, ROWS):
-            block = y[i : min(i + ROWS, stop)]
-            np.matmul(rows[i : i + len(block)], matrix, out=block)
-            np.add(block, b, out=block)
+    def block(i, j, start, stop):
+        """Rows i .. j of columns start .. stop."""
+        np.matmul(rows[i:j], matrix[:, start:stop], out=y[i:j, start:stop])
+        np.add(y[i:j, start:stop], b[start:stop], out=y[i:j, start:stop])
 
-    parallel_for(rows.shape[0], part, None if 2.0 * rows.size * width >= WORTH else 1)
+    def by_rows(start, stop):
+        for i in range(start, stop, ROWS):
+            block(i, min(i + ROWS, stop), 0, width)
+
+    if len(rows) >= width:
+        _cut(len(rows), 2.0 * rows.size * width, by_rows)
+    else:
+        _cut(width, 2.0 * rows.size * width, lambda start, stop: block(0, len(rows), start, stop))
     return y.reshape(*x.shape[:-1], width)

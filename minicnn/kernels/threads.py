@@ -97,10 +97,20 @@ def set_num_threads(n):
             _blas_functions[1](_blas_before if n is None else 1)
 
 
-def parallel_for(count, work, parts=None):
+def _edges(count, parts, step, lead):
+    """Where the ranges of parallel_for begin and end: parts + 1 whole numbers from 0 to count."""
+    if step == 1 and not lead:
+        return [count * i // parts for i in range(parts + 1)]
+    inner = [round(count * (i + lead * (parts - i)) / parts / step) * step for i in range(1, parts)]
+    return [0, *(min(edge, count) for edge in inner), count]
+
+
+def parallel_for(count, work, parts=None, *, step=1, lead=0.0):
     """work(start, stop) on consecutive ranges that cover 0 .. count, one range a thread; the last error is raised.
 
     Runs in the calling thread alone if there is one thread, one item, or if this is already a part of such work.
+    step: ranges begin at multiples of it. lead: the share of all work that the calling thread, which starts at once, can do
+    before the others have woken up; its range is longer by that much of the others' shares.
     """
     parts = min(_threads if parts is None else parts, count)
     if parts <= 1 or not _helpers or _state.inside:
@@ -110,11 +120,12 @@ def parallel_for(count, work, parts=None):
     done, errors = queue.SimpleQueue(), []
     with _lock:  # set_num_threads must not send the helpers away in between
         parts = min(parts, len(_helpers) + 1)
+        edges = _edges(count, parts, step, lead)
         for i in range(1, parts):
-            _jobs.put((work, count * i // parts, count * (i + 1) // parts, done))
+            _jobs.put((work, edges[i], edges[i + 1], done))
     _state.inside = True
     try:
-        work(0, count // parts)
+        work(0, edges[1])
     finally:
         _state.inside = False
         errors += [done.get() for _ in range(1, parts)]  # nobody may still be writing when this returns

@@ -1,9 +1,9 @@
 """Primitives that only move entries about: linear, so each comes with its adjoint, and the pairs undo each other's shape."""
 
-from ..autograd import broadcast_to, primitive, sum_to
+from ..autograd import Part, Traced, broadcast_to, primitive, sum_to
 from ..backend import scatter_add, to_device, xp_of
 from ..errors import InputError
-from ..kernels import buffers, join
+from ..kernels import buffers, join, pointwise
 
 __all__ = [
     "reshape", "transpose", "broadcast_to", "sum_to", "flip", "roll", "concatenate", "stack", "getitem", "put_add",
@@ -14,7 +14,7 @@ __all__ = [
 @primitive(view=True)
 def reshape(x, *, shape):
     """The same entries in another shape; one length may be -1."""
-    return x.reshape(shape)
+    return pointwise.reshape(x, shape)
 
 
 reshape.defvjp(x=lambda g, x_shape: reshape(g, shape=x_shape))
@@ -129,7 +129,12 @@ def _is_basic(index):
     return all(part is None or part is Ellipsis or isinstance(part, (slice, int)) for part in parts)
 
 
-getitem.defvjp(x=lambda g, x_shape, index: put_add(g, index=index, shape=x_shape))
+def _put_back(g, x_shape, index):
+    return Part(g, index, x_shape) if not isinstance(g, Traced) and _is_basic(index) else put_add(g, index=index, shape=x_shape)
+
+
+Traced._put = staticmethod(put_add)
+getitem.defvjp(x=_put_back)
 put_add.defvjp(g=lambda g, index: getitem(g, index=index))
 
 

@@ -5,6 +5,8 @@ import tracemalloc
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import minicnn
 from minicnn.errors import InputError
@@ -73,6 +75,16 @@ def test_parallel_for_covers_each_item_once(three_threads, count):
     hits = np.zeros(count, int)
     threads.parallel_for(count, lambda i, j: np.add.at(hits, np.arange(i, j), 1))
     assert (hits == 1).all()
+
+
+@given(st.integers(1, 300), st.integers(2, 5), st.sampled_from([1, 8, 16]), st.floats(0, 1))
+def test_ranges_begin_at_multiples_and_the_first_is_longest(count, parts, step, lead):
+    edges = threads._edges(count, parts, step, lead)
+    lengths = np.diff(edges)
+    assert edges[0] == 0 and edges[-1] == count and len(lengths) == parts and min(lengths) >= 0
+    assert all(edge % step == 0 or edge == count for edge in edges)
+    assert lengths[0] >= count * (1 + lead * (parts - 1)) / parts - step
+    assert all(length <= count * (1 - lead) / parts + step for length in lengths[1:])
 
 
 def test_nested_work_is_not_cut_again(three_threads):

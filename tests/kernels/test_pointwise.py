@@ -56,3 +56,18 @@ def test_sizes_around_the_real_thresholds(size, rng, monkeypatch):
     np.testing.assert_array_equal(pointwise.relu(a), np.maximum(a, 0), strict=True)
     np.testing.assert_array_equal(pointwise.gate(a, b), a * (b > 0), strict=True)
     np.testing.assert_array_equal(pointwise.binary(np.add, a, b), a + b, strict=True)
+
+
+@pytest.mark.parametrize("x, shape, copies", [
+    (np.arange(24.0).reshape(2, 3, 4).transpose(2, 0, 1), (4, 6), False),
+    (np.arange(24.0).reshape(2, 3, 4).transpose(1, 0, 2), (3, 8), True),
+    (np.arange(24.0).reshape(6, 4).T, (3, 8), True),
+    (np.arange(24.0).reshape(4, 6)[:, ::2], (-1,), False),
+    (np.arange(24.0).reshape(4, 6)[:, 1:], (2, 10), True),
+    (np.arange(24.0)[::3], (2, 4), False)], ids=str)
+def test_reshape_copies_only_where_numpy_would(x, shape, copies):
+    y = pointwise.reshape(x, shape)
+    np.testing.assert_array_equal(y, x.reshape(shape), strict=True)
+    assert np.shares_memory(x, y) != copies and np.shares_memory(x, x.reshape(shape)) != copies
+    with pytest.raises(ValueError, match="cannot reshape"):
+        pointwise.reshape(x, (5, 5))
