@@ -374,19 +374,20 @@ def normalize_formula(x, weight, bias, axes, eps, stats=None):
     return (x - mean) / np.sqrt(var + eps) * weight + bias
 
 
+def normalized(primitive):
+    """The primitive with the moments that it wants beside x."""
+    return lambda x, w, b, axes, eps: primitive(x, w, b, axes=axes, eps=eps, stats=normalize.moments(autograd.raw(x), axes))
 
 
-def normalized(x, w, b, axes, eps):
-    """With the moments that the primitive wants beside x."""
-    return normalize.normalize(x, w, b, axes=axes, eps=eps, stats=normalize.moments(autograd.raw(x), axes))
-
-
-op("normalize", normalized, [
+NORMALIZED = [
     (normal(4, 3, 2, 5), normal(1, 3, 1, 1, seed=1), normal(1, 3, 1, 1, seed=2), {"axes": (0, 2, 3), "eps": 1e-5}),
     (normal(4, 6), normal(1, 6, seed=1), normal(1, 6, seed=2), {"axes": (1,), "eps": 1e-3}),
     (normal(2, 3, 4), normal(1, 3, 4, seed=1), normal(1, 3, 4, seed=2), {"axes": (1, 2), "eps": 1e-5}),
     (normal(5, 2), normal(1, 2, seed=1), normal(1, 2, seed=2), {"axes": (0,), "eps": 0.1}),
-    (slanted(normal(5, 3)), normal(1, 3, seed=1), normal(1, 3, seed=2), {"axes": (0,), "eps": 1e-5})], normalize_formula, 2, rtol=1e-10)
+    (slanted(normal(5, 3)), normal(1, 3, seed=1), normal(1, 3, seed=2), {"axes": (0,), "eps": 1e-5})]
+op("normalize", normalized(normalize.normalize), NORMALIZED, normalize_formula, 2, rtol=1e-10)
+op("normalize_relu", normalized(normalize.normalize_relu), NORMALIZED, lambda *args, **kw: np.maximum(normalize_formula(*args, **kw), 0), 2,
+   rtol=1e-10)
 
 def frozen(x, w, b, centre, root):
     """Constants in the dtype of x, as batch norm keeps them."""

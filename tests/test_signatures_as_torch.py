@@ -42,7 +42,7 @@ OMITTED = {
     "T.argsort": {"stable"}, "T.sort": {"stable"}, "T.numpy": {"force"}, "nn.Hardtanh": {"min_value", "max_value"},
 }
 # What minicnn has besides: by keyword only.
-ADDED = {"F.dropout": {"generator"}, "F.dropout2d": {"generator"},
+ADDED = {"F.dropout": {"generator"}, "F.dropout2d": {"generator"}, "F.batch_norm": {"relu"},
          "data.DataLoader": {"device"}, "T.var": {"unbiased"}, "T.std": {"unbiased"}}
 # Names that torch's documentation gives and its code does not take.
 SPELT = {"F.one_hot": {"tensor": "input"}, "T.matmul": {"tensor2": "other"}}

@@ -11,12 +11,14 @@ import functools
 
 import numpy as np
 
+from . import pointwise
 from .buffers import empty_nhwc
 from .conv_chunks import channels_last, scratch
 from .threads import parallel_for
 from .twins import twinned
 
-__all__ = ["moments", "normalize", "scale_shift", "shift", "normalize_gradient", "backward", "running_average"]
+__all__ = ["moments", "normalize", "scale_shift", "shift", "normalize_gradient", "normalize_relu_gradient", "backward",
+           "running_average"]
 
 SMALL = 1 << 15  # numbers that are not worth cutting
 ROW = 8192  # numbers that NumPy's loops take at once (its buffer); with shorter rows they lose a third of their speed
@@ -163,20 +165,36 @@ def normalize_gradient(g, x, mean, variance, weight, *, eps):
     return backward(g, x, mean, 1 / np.sqrt(variance + eps), weight)
 
 
-def backward(g, x, mean, root, weight):
+def normalize_relu_gradient(g, y, x, mean, variance, weight, *, eps):
+    """normalize_gradient for y = max(normalize(x), 0): g counts where y > 0."""
+    if type(x) is not np.ndarray:
+        return normalize_gradient(pointwise.gate(g, y), x, mean, variance, weight, eps=eps)
+    mean, variance, weight = (_vector(v, x.shape[1]) for v in (mean, variance, weight))
+    return backward(g, x, mean, 1 / np.sqrt(variance + eps), weight, y)
+
+
+def backward(g, x, mean, root, weight, opener=None):
     """(dx, sum g n, sum g) for y = n weight + bias, n = (x - mean) root, where mean and root depend on x.
 
     dx = weight root (g - mean(g) - n mean(g n)) is affine in g and x: A g + B x + C with one A, B, C per channel.
+    opener: g counts where this array is positive. Such a g is written to dx's memory while it is in cache for the sums.
     """
     rows, r = _rows(x)
     grads, _ = _rows(g)
     grads = grads.reshape(rows.shape)
     dtype, count = rows.dtype, rows.size * r // rows.shape[1]
     centre = _long(mean, r, dtype)
+    dx = empty_nhwc(*x.shape, x.dtype)
+    out = dx.transpose(0, 2, 3, 1).reshape(rows.shape)
+    if opener is not None:
+        opener, given, grads = _rows(opener)[0].reshape(rows.shape), grads, out
 
     def work(i, j):
         block = scratch("block", (j - i, rows.shape[1]), dtype)
         ones = np.ones(j - i, dtype)
+        if opener is not None:
+            np.copyto(out[i:j], np.greater(opener[i:j], dtype.type(0)))
+            np.multiply(given[i:j], out[i:j], out=out[i:j])
         np.subtract(rows[i:j], centre, out=block)
         np.multiply(block, grads[i:j], out=block)
         return ones @ grads[i:j], ones @ block
@@ -186,8 +204,6 @@ def backward(g, x, mean, root, weight):
     slope = weight * root
     b = -slope * root * product / count
     a, b, shift = (_long(v, r, dtype) for v in (slope, b, -slope * total / count - b * mean.astype(dtype)))
-    dx = empty_nhwc(*x.shape, x.dtype)
-    out = dx.transpose(0, 2, 3, 1).reshape(rows.shape)
 
     def part(start, stop):
         for i, j in _blocks(start, stop, rows.shape[1], rows.itemsize):

@@ -3,7 +3,9 @@
 import operator
 
 from ..errors import InputError
+from .activation import ReLU
 from .module import Module
+from .norm import BatchNorm1d, BatchNorm2d
 from .parameter import Parameter
 
 __all__ = ["Sequential", "ModuleList", "ModuleDict", "ParameterList"]
@@ -75,8 +77,16 @@ class _Listed(Module):
         self._modules.update((str(i), m) for i, m in enumerate(modules))
 
 
+def _fusible(module, after):
+    """True for a batch norm and the ReLU after it, if no hook watches what passes between them."""
+    return type(module) in (BatchNorm1d, BatchNorm2d) and type(after) is ReLU and not (module._has_hooks() or after._has_hooks())
+
+
 class Sequential(_Listed):
-    """Modules one after another: Sequential(a, b)(x) = b(a(x)); or from a dict of names."""
+    """Modules one after another: Sequential(a, b)(x) = b(a(x)); or from a dict of names.
+
+    A batch norm with a ReLU right after it is computed in one pass.
+    """
 
     def __init__(self, *modules):
         super().__init__()
@@ -90,8 +100,15 @@ class Sequential(_Listed):
         return Sequential(dict(items))
 
     def forward(self, input):
-        for module in self._modules.values():
-            input = module(input)
+        modules = iter(self._modules.values())
+        module = next(modules, None)
+        while module is not None:
+            after = next(modules, None)
+            if _fusible(module, after):
+                input, after = module(input, relu=True), next(modules, None)
+            else:
+                input = module(input)
+            module = after
         return input
 
 

@@ -48,7 +48,7 @@ class Module:
         raise NotImplementedError(f"{type(self).__name__} has no forward method")
 
     def __call__(self, *args, **kwargs):
-        if not (self._forward_hooks or self._forward_pre_hooks or self._backward_hooks):
+        if not self._has_hooks():
             return self.forward(*args, **kwargs)
         for hook in list(self._forward_pre_hooks.values()):
             answer = hook(self, args)
@@ -363,6 +363,9 @@ class Module:
         return twin
 
     # ---------------------------------------------------------------------------------------------- hooks
+
+    def _has_hooks(self):
+        return bool(self._forward_hooks or self._forward_pre_hooks or self._backward_hooks)
 
     def register_forward_hook(self, hook):
         """hook(module, args, result) after forward; what it returns (if not None) replaces the result."""

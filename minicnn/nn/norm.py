@@ -61,12 +61,13 @@ class _BatchNorm(_RunningNorm):
                 return 1.0 / self.num_batches_tracked.item()
         return 0.0 if self.momentum is None else self.momentum
 
-    def forward(self, input):
+    def forward(self, input, relu=False):
+        """See functional.batch_norm; relu=True: max(., 0) of it, which is faster than a ReLU afterwards."""
         self._check(input)
         use_batch = self.training or self.running_mean is None
         update = self.training and self.track_running_stats
         mean, var = (self.running_mean, self.running_var) if update or not use_batch else (None, None)
-        return F.batch_norm(input, mean, var, self.weight, self.bias, use_batch, self._step(), self.eps)
+        return F.batch_norm(input, mean, var, self.weight, self.bias, use_batch, self._step(), self.eps, relu=relu)
 
 
 class BatchNorm1d(_BatchNorm):

@@ -6,12 +6,12 @@ import numpy as np
 
 from ..autograd import Traced, primitive, sum_to
 from ..backend import on_host, xp_of
-from ..kernels import channel_norm, rows, twins
-from .elementwise import rsqrt
+from ..kernels import channel_norm, pointwise, rows, twins
+from .elementwise import gate, rsqrt
 from .reduce import mean, var
 from .shape import getitem, pad_zeros
 
-__all__ = ["moments", "normalize", "frozen_normalize", "window_sum"]
+__all__ = ["moments", "normalize", "normalize_relu", "frozen_normalize", "window_sum"]
 
 
 def _per_channel(x, axes):
@@ -30,13 +30,18 @@ def _row(v, shape):
     return np.ascontiguousarray(np.broadcast_to(v, shape)).reshape(-1)
 
 
+def _channels(v, x):
+    """A vector with a number per channel, in x's type, as it broadcasts against images x."""
+    return v.reshape(1, -1, 1, 1).astype(x.dtype, copy=False)
+
+
 def moments(x, axes):
     """(mean, biased variance) of an array over the axes, which stay with length 1.
 
     Two passes: the one-pass form E[x^2] - E[x]^2 loses all digits when the mean is large beside the deviation.
     """
     if _per_channel(x, axes):
-        return tuple(v.reshape(1, -1, 1, 1).astype(x.dtype, copy=False) for v in channel_norm.moments(x))
+        return tuple(_channels(v, x) for v in channel_norm.moments(x))
     if _per_row(x, axes):
         kept = x.shape[: axes[0]] + (1,) * len(axes)
         return tuple(v.reshape(kept) for v in rows.moments(x, math.prod(x.shape[axes[0] :])))
@@ -52,9 +57,21 @@ def normalize(x, weight, bias, *, axes, eps, stats):
     stats: (m, s^2) of x, computed by `moments`. They are functions of x, and the gradient flows through them.
     Ioffe, Szegedy 2015, algorithm 1.
     """
+    return _normalized(x, weight, bias, axes, eps, stats, relu=False)
+
+
+@primitive
+def normalize_relu(x, weight, bias, *, axes, eps, stats):
+    """max(normalize(x, weight, bias), 0) in one pass over images normalised per channel."""
+    return _normalized(x, weight, bias, axes, eps, stats, relu=True)
+
+
+def _normalized(x, weight, bias, axes, eps, stats, relu):
     centre, variance = stats
     if _per_channel(x, axes):
-        return channel_norm.normalize(x, centre, variance, weight, bias, eps=eps)
+        return channel_norm.normalize(x, centre, variance, weight, bias, eps=eps, relu=relu)
+    if relu:
+        return pointwise.relu(_normalized(x, weight, bias, axes, eps, stats, relu=False))
     if _per_row(x, axes):
         weight, bias = (_row(v, x.shape[axes[0] :]).astype(x.dtype, copy=False) for v in (weight, bias))
         return rows.normalize(x, centre.reshape(-1), 1 / np.sqrt(variance.reshape(-1) + x.dtype.type(eps)), weight, bias)
@@ -70,8 +87,8 @@ def _normalize_rule(g, x, weight, weight_shape, bias_shape, axes, eps, stats, wa
     if isinstance(g, Traced):  # recorded for another derivative: the moments must be traced too
         stats = mean(x, axis=axes, keepdims=True), var(x, axis=axes, correction=0, keepdims=True)
     elif _per_channel(x, axes) and wanted[0]:
-        dx, dweight, dbias = channel_norm.normalize_gradient(g, x, *stats, weight, eps=eps)
-        return dx, *(v.reshape(1, -1, 1, 1).astype(x.dtype, copy=False) for v in (dweight, dbias))
+        dx, *sums = channel_norm.normalize_gradient(g, x, *stats, weight, eps=eps)
+        return dx, *(_channels(v, x) for v in sums)
     elif _per_row(x, axes, g) and wanted[0]:
         root = 1 / np.sqrt(stats[1].reshape(-1) + x.dtype.type(eps))
         dx, *sums = rows.normalize_gradient(g, x, stats[0].reshape(-1), root, _row(weight, x.shape[axes[0] :]).astype(x.dtype))
@@ -89,7 +106,16 @@ def _normalize_rule(g, x, weight, weight_shape, bias_shape, axes, eps, stats, wa
     return dx, dweight, dbias
 
 
+def _normalize_relu_rule(g, y, x, weight, weight_shape, bias_shape, axes, eps, stats, wanted):
+    """The rule of normalize for the g that passes through max(., 0)."""
+    if not isinstance(g, Traced) and _per_channel(x, axes) and wanted[0]:
+        dx, *sums = channel_norm.normalize_relu_gradient(g, y, x, *stats, weight, eps=eps)
+        return dx, *(_channels(v, x) for v in sums)
+    return _normalize_rule(gate(g, y), x, weight, weight_shape, bias_shape, axes, eps, stats, wanted)
+
+
 normalize.defvjp_all(_normalize_rule)
+normalize_relu.defvjp_all(_normalize_relu_rule)
 
 
 @primitive

@@ -38,6 +38,19 @@ def test_moments_and_gradients(shape, last, offset, rng):
         assert found[0].dtype == np.float32
 
 
+@pytest.mark.parametrize("shape", [(1, 1, 1, 2), (3, 5, 7, 9), (2, 3, 64, 64), (5, 100, 3, 1)], ids=str)
+def test_gradients_through_a_relu(shape, rng):
+    """The same as for the gradient that a gate has let through, whatever way the three images lie in memory."""
+    x, g, y = (np.asarray(rng.normal(size=shape), np.float32, order=order) for order in "CFC")
+    mean, var, weight = x.mean((0, 2, 3)), x.var((0, 2, 3)), rng.normal(size=shape[1])
+    before = g.copy()
+    found = channel_norm.normalize_relu_gradient(g, y, x, mean, var, weight, eps=1e-5)
+    expected = channel_norm.normalize_gradient(g * (y > 0), x, mean, var, weight, eps=1e-5)
+    for a, b in zip(found, expected):
+        np.testing.assert_array_equal(a, b, strict=True)
+    np.testing.assert_array_equal(g, before)
+
+
 @pytest.mark.parametrize("relu", [False, True])
 def test_scale_shift(relu, rng):
     x, a, b = rng.normal(size=(3, 5, 7, 4)).astype(np.float32), rng.normal(size=5), rng.normal(size=5)

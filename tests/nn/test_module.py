@@ -175,6 +175,38 @@ def test_repr_is_a_tree():
     assert "    (1): Linear(in_features=8, out_features=3, bias=True)" in text
 
 
+@pytest.mark.parametrize("norm, shape", [(nn.BatchNorm2d, (4, 6, 5, 5)), (nn.BatchNorm1d, (8, 6)), (nn.BatchNorm1d, (3, 6, 4))])
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_batch_norm_and_relu_in_one_pass(norm, shape, training, dtype, rng, monkeypatch):
+    """Sequential computes both at once: results, gradients and statistics as one after the other."""
+    fused, calls = nn.Sequential(norm(6), nn.ReLU()).to(dtype).train(training), []
+    fused[0].weight.data[:], fused[0].bias.data[:] = rng.normal(size=6), rng.normal(size=6)
+    apart, x, g = copy.deepcopy(fused), rng.normal(size=shape).astype(dtype), rng.normal(size=shape).astype(dtype)
+    a, b = mc.Tensor(x, requires_grad=True), mc.Tensor(x, requires_grad=True)
+    expected = apart[1](apart[0](b))
+    monkeypatch.setattr(nn.ReLU, "forward", lambda self, input: calls.append(1))
+    y = fused(a)
+    assert not calls
+    y.backward(g)
+    expected.backward(g)
+    tolerance = {"rtol": 1e-5, "atol": 1e-6} if dtype == np.float32 else {"rtol": 1e-12, "atol": 1e-14}
+    np.testing.assert_allclose(y.detach().numpy(), expected.detach().numpy(), **tolerance)
+    for p, q in zip([a, *fused.parameters()], [b, *apart.parameters()]):
+        np.testing.assert_allclose(p.grad._data, q.grad._data, **tolerance)
+    for key, value in apart.state_dict().items():
+        np.testing.assert_array_equal(fused.state_dict()[key].numpy(), value.numpy(), err_msg=key)
+
+
+@pytest.mark.parametrize("watched", [0, 1])
+def test_hooks_see_what_passes_between_batch_norm_and_relu(watched, rng):
+    net, seen = nn.Sequential(nn.BatchNorm2d(2), nn.ReLU(), nn.Flatten()), []
+    net[watched].register_forward_hook(lambda module, args, result: seen.append((args[0], result)))
+    y = net(mc.Tensor(rng.normal(size=(3, 2, 4, 4)).astype(np.float32)))
+    negative = [[bool((t.detach().numpy() < 0).any()) for t in pair] for pair in seen]
+    assert negative == [[True, True], [True, False]][watched : watched + 1] and y.shape == (3, 32) and y.detach().numpy().min() == 0
+
+
 def test_a_second_forward_with_batch_norm_does_not_disturb_the_first():
     """Running statistics are written during forward; the gradient of an earlier batch must not depend on them."""
     net = nn.BatchNorm2d(2)

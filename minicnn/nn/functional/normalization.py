@@ -5,19 +5,19 @@ import math
 from ...autograd import Traced, is_grad_enabled, raw
 from ...errors import InputError
 from ...kernels.channel_norm import running_average
+from ...ops import elementwise as E
 from ...ops import normalize as N
 from ...ops import shape as S
-from ...ops.checks import NUMBER, OPTIONAL, checked, ints
-from ...ops.elementwise import rsqrt
+from ...ops.checks import FLAG, NUMBER, OPTIONAL, checked, ints
 from .checks import check_dtypes, check_float
 
 __all__ = ["batch_norm", "layer_norm", "group_norm", "instance_norm", "local_response_norm"]
 
 
-def _normalized(x, weight, bias, axes, eps):
+def _normalized(x, weight, bias, axes, eps, normalize=N.normalize):
     """ops.normalize with the moments taken here, so that a caller can use them too."""
     stats = N.moments(raw(x), axes)
-    y = N.normalize(x, 1.0 if weight is None else weight, 0.0 if bias is None else bias, axes=axes, eps=eps, stats=stats)
+    y = normalize(x, 1.0 if weight is None else weight, 0.0 if bias is None else bias, axes=axes, eps=eps, stats=stats)
     return y, stats
 
 
@@ -37,13 +37,14 @@ def _written(buffer):
         buffer._watch().bump()
 
 
-@checked(running_mean=OPTIONAL, running_var=OPTIONAL)
-def batch_norm(input, running_mean, running_var, weight=None, bias=None, training=False, momentum=0.1, eps=1e-5):
+@checked(running_mean=OPTIONAL, running_var=OPTIONAL, relu=FLAG)
+def batch_norm(input, running_mean, running_var, weight=None, bias=None, training=False, momentum=0.1, eps=1e-5, *, relu=False):
     """(x - m) / sqrt(s^2 + eps) * weight + bias per channel (dim 1). Ioffe, Szegedy 2015, algorithms 1 and 2.
 
     training: m and s^2 are the mean and *biased* variance of this batch, and the running buffers (tensors, or None)
     move towards it, running = (1 - momentum) running + momentum batch, with the *unbiased* variance, as in PyTorch.
     Otherwise m and s^2 are the running buffers, which are constants.
+    relu=True: max(., 0) of it, in training in the same pass over memory.
     """
     check_float("batch_norm", input)
     check_dtypes("batch_norm", input, weight=weight, bias=bias)
@@ -57,14 +58,15 @@ def batch_norm(input, running_mean, running_var, weight=None, bias=None, trainin
             raise InputError("batch_norm", "running_mean, running_var", "given when training is False", "None")
         centre, variance = (_per_channel("batch_norm", name, raw(v), input) for name, v in
                             (("running_mean", running_mean), ("running_var", running_var)))
-        return N.frozen_normalize(input, 1.0 if weight is None else weight, 0.0 if bias is None else bias,
-                                  centre=centre.copy(), root=rsqrt(variance + eps))
+        y = N.frozen_normalize(input, 1.0 if weight is None else weight, 0.0 if bias is None else bias,
+                               centre=centre.copy(), root=E.rsqrt(variance + eps))
+        return E.relu(y) if relu else y
     count = input.shape[0] * math.prod(input.shape[2:])
     if count <= 1:
         raise InputError("batch_norm", "input", "more than one value per channel in training", f"shape {tuple(input.shape)}",
                          "A variance needs two values: use a larger batch, or model.eval()")
     axes = (0, *range(2, input.ndim))
-    y, (mean, variance) = _normalized(input, weight, bias, axes, eps)
+    y, (mean, variance) = _normalized(input, weight, bias, axes, eps, N.normalize_relu if relu else N.normalize)
     for buffer, batch, factor in ((running_mean, mean, 1.0), (running_var, variance, count / (count - 1))):
         if buffer is not None:
             _per_channel("batch_norm", "running_mean and running_var", buffer, input)
