@@ -289,6 +289,17 @@ class Tensor(Traced):
         """The same memory, outside the graph."""
         return Tensor._make(self._data, None, self._watch())
 
+    def _clear_grad(self, set_to_none):
+        """Forget the gradient, or fill it with zeros."""
+        g = self._grad
+        if set_to_none or g is None:
+            self._grad = None
+            return
+        if g._node is not None:  # made under create_graph: cut it off its graph
+            g = self._grad = Tensor._make(g._data.copy())
+        g._data.fill(0)
+        g._watch().bump()
+
     def retain_grad(self):
         """Keep the gradient of this interior tensor in `.grad` too."""
         if self._node is None:

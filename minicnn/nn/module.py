@@ -259,10 +259,7 @@ class Module:
     def zero_grad(self, set_to_none=True):
         """Forget all gradients, or fill them with zeros."""
         for p in self.parameters():
-            if set_to_none or p.grad is None:
-                p.grad = None
-            else:
-                p.grad = p.grad.detach() * 0
+            p._clear_grad(set_to_none)
 
     def apply(self, fn):
         """fn(module) for all modules below, then for this one. Returns self."""

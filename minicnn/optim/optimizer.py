@@ -115,13 +115,7 @@ class Optimizer:
         """Forget all gradients; with set_to_none=False fill them with zeros instead."""
         for group in self.param_groups:
             for p in group["params"]:
-                if set_to_none or p.grad is None:
-                    p.grad = None
-                    continue
-                if p.grad._node is not None:  # made under create_graph: cut it off its graph
-                    p.grad = p.grad._make(p.grad._data.copy())
-                p.grad._data.fill(0)
-                p.grad._watch().bump()
+                p._clear_grad(set_to_none)
 
     def step(self, closure=None):
         """Update every parameter that has a gradient. `closure`, if given, computes loss and gradients first.

@@ -59,7 +59,8 @@ def test_normal(fill, std):
 
 
 @pytest.mark.parametrize("mean, std, a, b", [
-    (0.0, 1.0, -2.0, 2.0), (0.0, 0.02, -2.0, 2.0), (0.5, 2.0, -1.0, 1.0), (0.0, 1.0, 3.0, 5.0), (1.0, 1.0, -4.0, -1.5)])
+    (0.0, 1.0, -2.0, 2.0), (0.0, 0.02, -2.0, 2.0), (0.5, 2.0, -1.0, 1.0), (0.0, 1.0, 3.0, 5.0), (1.0, 1.0, -4.0, -1.5),
+    (0.0, 3.0, 6.0, 12.0), (4.0, 1.0, 6.0, 8.0)])
 def test_trunc_normal(mean, std, a, b):
     t = _tensor((COUNT,))
     init.trunc_normal_(t, mean, std, a, b, Generator(3))
@@ -86,6 +87,16 @@ def test_orthogonal(shape, dtype, atol):
     w = t._data.reshape(shape[0], -1).astype(np.float64) / 2
     gram = w @ w.T if w.shape[0] <= w.shape[1] else w.T @ w
     np.testing.assert_allclose(gram, np.eye(len(gram)), atol=atol)
+
+
+@pytest.mark.parametrize("shape", [(5, 5), (9, 4), (4, 9)])
+def test_orthogonal_is_q_of_the_decomposition_with_a_positive_diagonal(shape):
+    for seed in range(20):
+        t, normal = _tensor(shape, np.float64), Generator(seed).normal((max(shape), min(shape)), dtype="float64")
+        init.orthogonal_(t, generator=Generator(seed))
+        r = (t._data if shape[0] >= shape[1] else t._data.T).T @ normal
+        np.testing.assert_allclose(np.tril(r, -1), 0, atol=1e-12)
+        assert np.diagonal(r).min() > 0
 
 
 def test_orthogonal_is_uniform():

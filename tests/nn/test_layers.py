@@ -98,6 +98,18 @@ def test_attention(kwargs, masks, rng):
     np.testing.assert_allclose(w.detach().numpy(), v.detach().numpy(), rtol=1e-9, atol=1e-12)
 
 
+@pytest.mark.parametrize("kind", ["bool", "float"])
+def test_attention_with_a_mask_for_each_head(kind, rng):
+    ours, theirs = twins("MultiheadAttention", (6, 2), {"batch_first": True})
+    x, mask = rng.normal(size=(3, 4, 6)), rng.uniform(size=(6, 4, 4)) < 0.3  # (samples heads, queries, keys), heads fastest
+    mask[:, :, 0] = False
+    mask = mask if kind == "bool" else rng.normal(size=mask.shape)
+    y, w = ours(*[mc.Tensor(x)] * 3, attn_mask=mc.Tensor(mask), average_attn_weights=False)
+    z, v = theirs(*[torch.tensor(x)] * 3, attn_mask=torch.tensor(mask), average_attn_weights=False)
+    np.testing.assert_allclose(y.detach().numpy(), z.detach().numpy(), rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(w.detach().numpy(), v.detach().numpy(), rtol=1e-9, atol=1e-12)
+
+
 @pytest.mark.parametrize("name, kwargs, target", [
     ("CrossEntropyLoss", {}, "labels"), ("CrossEntropyLoss", {"label_smoothing": 0.1, "weight": True}, "labels"),
     ("CrossEntropyLoss", {"ignore_index": 1, "reduction": "sum"}, "labels"), ("CrossEntropyLoss", {"reduction": "none"}, "labels"),
@@ -132,3 +144,14 @@ def test_default_initialisation_has_torchs_law(name, args):
         assert np.abs(p.data).max() <= bound
         standard_error = bound**2 * np.sqrt((1 / 5 - 1 / 9) / p.numel())
         assert abs((p.data**2).mean() - bound**2 / 3) < 4 * standard_error
+
+
+@pytest.mark.parametrize("index", [-5, 4, 100])
+def test_embedding_refuses_a_padding_index_outside_the_table(index):
+    with pytest.raises(mc.errors.InputError, match=f"Embedding: padding_idx must be from -4 to 3, got {index}"):
+        mc.nn.Embedding(4, 2, padding_idx=index)
+
+
+@pytest.mark.parametrize("index", [-4, 3])
+def test_embedding_starts_with_a_row_of_zeros_for_padding(index):
+    assert np.flatnonzero((mc.nn.Embedding(4, 2, padding_idx=index).weight._data == 0).all(axis=1)).tolist() == [index % 4]

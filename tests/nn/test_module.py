@@ -136,12 +136,19 @@ def test_deepcopy_is_independent():
 def test_zero_grad_apply_requires_grad():
     net, names = Net(), []
     net(mc.randn(2, 1, 4, 4)).sum().backward()
+    net.conv.weight.grad._data[0, 0] = np.nan
+    net.zero_grad(set_to_none=False)
+    assert all(p.grad is not None and not p.grad._data.any() for p in net.parameters())
     net.zero_grad()
     assert all(p.grad is None for p in net.parameters())
     net.apply(lambda m: names.append(type(m).__name__))
     assert names[0] == "Conv2d" and names[-1] == "Net"
     net.requires_grad_(False)
     assert not net(mc.randn(2, 1, 4, 4)).requires_grad
+
+
+def test_a_parameter_says_what_it_is():
+    assert repr(nn.Parameter(np.ones(2))) == "Parameter containing:\ntensor([1., 1.], dtype=float64, requires_grad=True)"
 
 
 def test_results_of_parameters_are_tensors():
@@ -257,3 +264,22 @@ def test_full_backward_hook_without_a_gradient_of_the_input():
     layer.register_full_backward_hook(lambda module, grad_input, grad_output: seen.append((grad_input, grad_output[0].shape)))
     layer(mc.ones(4, 3)).sum().backward()
     assert seen == [((None,), (4, 2))]
+
+
+class Two(nn.Module):
+    """Two results of one input."""
+
+    def forward(self, x):
+        return x * 2, x * 3
+
+
+@pytest.mark.parametrize("used", [(0, 1), (1,)])
+def test_full_backward_hook_of_several_results(used):
+    layer, seen = Two(), []
+    layer.register_full_backward_hook(lambda module, grad_input, grad_output: seen.append((grad_input, grad_output)))
+    x = mc.ones(2, requires_grad=True)
+    results = layer(x)
+    sum((i + 5) * results[i] for i in used).sum().backward()
+    ((grad_input, grad_output),) = seen
+    assert [None if g is None else g.tolist() for g in grad_output] == [[i + 5.0] * 2 if i in used else None for i in range(2)]
+    assert grad_input[0].tolist() == x.grad.tolist() == [sum((i + 2) * (i + 5.0) for i in used)] * 2
