@@ -1,6 +1,13 @@
 """Arrays in, arrays out, no gradients: the loops that everything else is made of."""
 
-from . import channel_norm_cuda, conv_cuda, im2col_cuda, pool_cuda  # noqa: F401  (they register themselves as twins)
+from . import (  # noqa: F401  (they register themselves as twins)
+    channel_norm_cuda,
+    conv_cuda,
+    conv_depthwise_cuda,
+    im2col_cuda,
+    pool_cuda,
+    rows_cuda,
+)
 from .im2col import col2im, im2col, output_size
 from .plan import algorithms, conv2d, conv2d_input, conv2d_weight, force, plan
 from .pool import (

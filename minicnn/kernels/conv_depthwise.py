@@ -12,8 +12,10 @@ from ..backend import on_host, xp_of
 from .buffers import empty_nhwc
 from .im2col import output_size, place
 from .threads import over_batch
+from .twins import twinned
 
 __all__ = ["applies", "conv2d", "conv2d_input", "conv2d_weight"]
+
 
 def applies(w_shape, stride, dilation, groups, dtype):
     """True if each channel has one filter of its own."""
@@ -75,11 +77,13 @@ def _correlate(x, w, out, stride, padding, dilation):
     return y
 
 
+@twinned
 def conv2d(x, w, *, stride, padding, dilation, groups):
     """See conv.conv2d; c = f = groups."""
     return _correlate(x, w, output_size(x.shape[2:], w.shape[2:], stride, padding, dilation), stride, padding, dilation)
 
 
+@twinned
 def conv2d_input(u, w, *, input_size, stride, padding, dilation, groups):
     """See conv.conv2d_input: for stride 1 the forward pass with the flipped weight, else u w added to strided slices."""
     xp, kernel, out = xp_of(u, w), w.shape[2:], tuple(u.shape[2:])
@@ -100,6 +104,7 @@ def conv2d_input(u, w, *, input_size, stride, padding, dilation, groups):
     return frame[:, :, top : top + h, left : left + width]
 
 
+@twinned
 def conv2d_weight(x, u, *, kernel_size, stride, padding, dilation, groups):
     """See conv.conv2d_weight: for each kernel position the sum of x u over the batch and the output pixels."""
     xp, c, out = xp_of(x, u), x.shape[1], tuple(u.shape[2:])

@@ -1,14 +1,16 @@
 """Softmax and layer normalisation of large matrices: along the rows, a block that stays in cache at a time, on several threads.
 
 Sums over rows are products with a vector of ones, and sums of products are `vecdot`: BLAS does both several times faster than
-`sum`. All functions take float32 or float64 arrays on the host whose last axis (or `d` last numbers) is a row.
+`sum`. All functions take contiguous float32 or float64 arrays whose last axis (or `d` last numbers) is a row.
 """
 
 import numpy as np
 
+from ..backend import is_array
 from .buffers import empty
 from .conv_chunks import scratch
 from .threads import SMALL, parallel_for
+from .twins import on_cuda, twinned
 
 __all__ = ["applies", "softmax", "softmax_gradient", "moments", "normalize", "normalize_gradient"]
 
@@ -16,10 +18,11 @@ BLOCK_BYTES = 1 << 20  # smaller blocks lie better in cache, but threads then wa
 
 
 def applies(*arrays):
-    """True for arrays of one shape and float dtype on the host, contiguous and large enough to be worth it."""
+    """True for contiguous arrays of one shape and float dtype: on a GPU, or on the host and large enough to be worth it."""
     first = arrays[0]
-    return all(type(a) is np.ndarray and a.size >= SMALL and a.dtype == first.dtype and a.dtype.kind == "f" and a.flags.c_contiguous
-               and a.shape == first.shape for a in arrays)
+    if not all(is_array(a) and a.shape == first.shape and a.dtype == first.dtype and a.flags.c_contiguous for a in arrays):
+        return False
+    return on_cuda(*arrays) and first.size > 0 if type(first) is not np.ndarray else first.size >= SMALL and first.dtype.kind == "f"
 
 
 def _each_block(matrix, work):
@@ -37,6 +40,7 @@ def _scratch(name, like):
     return scratch(name, like.shape, like.dtype)
 
 
+@twinned
 def softmax(x):
     """y = e^x / sum e^x along the last axis, the largest entry subtracted first."""
     rows = x.reshape(-1, x.shape[-1])
@@ -52,6 +56,7 @@ def softmax(x):
     return y.reshape(x.shape)
 
 
+@twinned
 def softmax_gradient(g, y):
     """y (g - <g, y>), row by row."""
     rows, grads = y.reshape(-1, y.shape[-1]), g.reshape(-1, y.shape[-1])
@@ -65,6 +70,7 @@ def softmax_gradient(g, y):
     return dx.reshape(y.shape)
 
 
+@twinned
 def moments(x, d):
     """(mean, biased variance) of every row of d numbers, shape (rows,): the mean first, so that no digits are lost."""
     rows = x.reshape(-1, d)
@@ -82,6 +88,7 @@ def moments(x, d):
     return mean, variance
 
 
+@twinned
 def normalize(x, mean, root, weight, bias):
     """y = (x - mean) root weight + bias for numbers mean, root of each row and vectors weight, bias as long as a row."""
     rows = x.reshape(-1, weight.size)
@@ -98,6 +105,7 @@ def normalize(x, mean, root, weight, bias):
     return y.reshape(x.shape)
 
 
+@twinned
 def normalize_gradient(g, x, mean, root, weight):
     """(dx, sum over rows of g n, sum over rows of g) for y = n weight + bias, n = (x - mean) root, both functions of x.
 

@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from ..autograd import Traced, primitive, sum_to
-from ..backend import on_host, xp_of
+from ..backend import is_array, on_host, xp_of
 from ..kernels import channel_norm, pointwise, rows, twins
 from .elementwise import gate, rsqrt
 from .reduce import mean, var
@@ -21,13 +21,21 @@ def _per_channel(x, axes):
 
 
 def _per_row(x, axes, *others):
-    """True for what kernels.rows does faster: large arrays on the host, normalised over their last axes."""
+    """True for what kernels.rows does faster: large arrays, normalised over their last axes."""
     return axes == tuple(range(axes[0], x.ndim)) and rows.applies(x, *others)
 
 
-def _row(v, shape):
-    """A number, or an array of this shape, as a vector."""
-    return np.ascontiguousarray(np.broadcast_to(v, shape)).reshape(-1)
+def _row(v, x, axes):
+    """A number, or an array that broadcasts against the last axes of x, as a vector of x's dtype."""
+    xp, shape = xp_of(x), x.shape[axes[0] :]
+    if not is_array(v) or v.size == 1:
+        return xp.full(math.prod(shape), v if not is_array(v) else v.reshape(()), dtype=x.dtype)
+    return xp.ascontiguousarray(xp.broadcast_to(v, shape)).reshape(-1).astype(x.dtype, copy=False)
+
+
+def _root(variance, eps, x):
+    """1 / sqrt(variance + eps) of every row of x."""
+    return 1 / xp_of(x).sqrt(variance.reshape(-1) + x.dtype.type(eps))
 
 
 def _channels(v, x):
@@ -73,8 +81,7 @@ def _normalized(x, weight, bias, axes, eps, stats, relu):
     if relu:
         return pointwise.relu(_normalized(x, weight, bias, axes, eps, stats, relu=False))
     if _per_row(x, axes):
-        weight, bias = (_row(v, x.shape[axes[0] :]).astype(x.dtype, copy=False) for v in (weight, bias))
-        return rows.normalize(x, centre.reshape(-1), 1 / np.sqrt(variance.reshape(-1) + x.dtype.type(eps)), weight, bias)
+        return rows.normalize(x, centre.reshape(-1), _root(variance, eps, x), _row(weight, x, axes), _row(bias, x, axes))
     scale = weight / xp_of(x).sqrt(variance + x.dtype.type(eps))
     y = x - centre
     y *= scale
@@ -90,8 +97,7 @@ def _normalize_rule(g, x, weight, weight_shape, bias_shape, axes, eps, stats, wa
         dx, *sums = channel_norm.normalize_gradient(g, x, *stats, weight, eps=eps)
         return dx, *(_channels(v, x) for v in sums)
     elif _per_row(x, axes, g) and wanted[0]:
-        root = 1 / np.sqrt(stats[1].reshape(-1) + x.dtype.type(eps))
-        dx, *sums = rows.normalize_gradient(g, x, stats[0].reshape(-1), root, _row(weight, x.shape[axes[0] :]).astype(x.dtype))
+        dx, *sums = rows.normalize_gradient(g, x, stats[0].reshape(-1), _root(stats[1], eps, x), _row(weight, x, axes))
         return dx, *(sum_to(v.reshape(x.shape[axes[0] :]), shape=shape) for v, shape in zip(sums, (weight_shape, bias_shape)))
     root = rsqrt(stats[1] + eps)
     normal = (x - stats[0]) * root

@@ -17,11 +17,22 @@ from strict import StrictArray, count_transfers, from_strict, to_strict
 
 from minicnn import kernels as K
 from minicnn.backend import cuda_is_available, to_device, to_numpy
-from minicnn.kernels import channel_norm, conv, conv_cuda, launch_cuda, pointwise, pointwise_cuda, twins
+from minicnn.kernels import (
+    channel_norm,
+    conv,
+    conv_cuda,
+    conv_depthwise,
+    launch_cuda,
+    pointwise,
+    pointwise_cuda,
+    rows,
+    twins,
+)
 from minicnn.optim import SGD, Adam, AdamW
 from minicnn.tensor import Tensor
 
-SOURCES = ("im2col", "pool", "channel_norm", "pointwise")
+SOURCES = ("im2col", "pool", "channel_norm", "pointwise", "rows", "depthwise")
+DOUBLE = {"moments", "gradients", "softmax", "softmax_gradient", "row_gradient", "column_totals", "depthwise_totals"}  # totals
 TYPES = [(np.float32, False), (np.float64, False), (np.float32, True), (np.float64, True)]
 again = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 needs_gpu = pytest.mark.skipif(not cuda_is_available(), reason="CuPy finds no GPU")
@@ -148,6 +159,26 @@ def test_convolution(there, problem, groups, filters):
     close(conv.conv2d_weight(there(x), there(u), **options, **size), conv.conv2d_weight(x, u, **options, **size), 10)
 
 
+@again
+@given(windows())
+def test_depthwise_convolution(there, problem):
+    x, options = problem
+    kernel, channels = options.pop("kernel"), x.shape[1]
+    w = cotangent((channels, 1, *kernel), x.dtype, seed=1)
+    options["groups"] = channels
+    y = conv.conv2d(x, w, **options)
+    u = cotangent(y.shape, x.dtype, seed=2)
+    found = conv_depthwise.conv2d(there(x), there(w), **options)
+    close(found, y, 10)
+    size = {"input_size": x.shape[2:]}
+    close(conv_depthwise.conv2d_input(there(u), there(w), **options, **size), conv.conv2d_input(u, w, **options, **size), 10)
+    size = {"kernel_size": kernel}
+    expected = conv.conv2d_weight(x, u, **options, **size)
+    close(conv_depthwise.conv2d_weight(there(x), there(u), **options, **size), expected, 10)
+    last = np.ascontiguousarray(u.transpose(0, 2, 3, 1)).transpose(0, 3, 1, 2)
+    close(conv_depthwise.conv2d_weight(there(x), there(last), **options, **size), expected, 10)
+
+
 @pytest.mark.parametrize(("stride", "padding"), [((2, 1), (0, 0)), ((1, 2), (0, 0)), ((1, 1), (0, 1)), ((2, 2), (1, 1))])
 def test_a_pointwise_convolution_with_stride_or_padding(there, stride, padding):
     """Only without them is the image itself the matrix."""
@@ -240,6 +271,57 @@ def test_channel_norm(there, x, relu, shift):
     found = channel_norm.scale_shift(there(x), there(weight.reshape(-1)), there(bias.reshape(-1)), relu)
     close(found, channel_norm.scale_shift.__wrapped__(x, weight.reshape(-1), bias.reshape(-1), relu), max(1.0, shift))
     assert laid(y) == laid(found) == laid(dx)
+
+
+@again
+@given(images())
+def test_channel_norm_through_a_relu(there, x):
+    g, y, eps = cotangent(x.shape, x.dtype, seed=1), cotangent(x.shape, x.dtype, seed=2), 0.1
+    mean, variance, weight = x.mean(axis=(0, 2, 3)), x.var(axis=(0, 2, 3)), cotangent((x.shape[1],), x.dtype)
+    found = channel_norm.normalize_relu_gradient(there(g), there(y), there(x), there(mean), there(variance), there(weight), eps=eps)
+    for a, b in zip(found, channel_norm.normalize_relu_gradient(g, y, x, mean, variance, weight, eps=eps)):
+        close(a, b.astype(x.dtype), 30)
+
+
+matrices = st.tuples(st.integers(1, 7), st.integers(1, 40), st.sampled_from([np.float32, np.float64]), st.integers(0, 99))
+
+
+@again
+@given(matrices, st.sampled_from([1.0, 30.0, 1000.0]))  # e^1000 is beyond float64
+def test_softmax(there, problem, spread):
+    count, width, dtype, seed = problem
+    x, g = (cotangent((count, width), dtype, s) * dtype(scale) for s, scale in ((seed, spread), (seed + 1, 10)))
+    y = rows.softmax.__wrapped__(x)
+    close(rows.softmax(there(x)), y)
+    close(rows.softmax(there(x.reshape(count, 1, width))), y.reshape(count, 1, width))
+    close(rows.softmax_gradient(there(g), there(y)), rows.softmax_gradient.__wrapped__(g, y), 5)
+
+
+@pytest.mark.filterwarnings("ignore:invalid value encountered")
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_softmax_of_special_values(there, value):
+    x = cotangent((3, 11), np.float32)
+    x[1, 4] = value
+    np.testing.assert_allclose(back(rows.softmax(there(x))), rows.softmax.__wrapped__(x), rtol=1e-5)
+
+
+@again
+@given(matrices, st.sampled_from([0.0, 3.0, 100.0]))
+def test_normalisation_of_rows(there, problem, shift):
+    count, width, dtype, seed = problem
+    x, g = cotangent((count, width), dtype, seed) + dtype(shift), cotangent((count, width), dtype, seed + 1)
+    weight, bias = cotangent((width,), dtype, 2), cotangent((width,), dtype, 3)
+    mean, variance = rows.moments(there(x), width)
+    wide = x.astype(np.float64)
+    close(mean, wide.mean(axis=1).astype(dtype), max(1.0, shift))
+    close(variance, wide.var(axis=1).astype(dtype), max(1.0, shift))
+    root = (1 / np.sqrt(wide.var(axis=1) + 0.1)).astype(dtype)
+    plain = wide.mean(axis=1).astype(dtype)
+    y = rows.normalize(there(x), there(plain), there(root), there(weight), there(bias))
+    close(y, rows.normalize.__wrapped__(x, plain, root, weight, bias), max(1.0, shift))
+    found = rows.normalize_gradient(there(g), there(x), there(plain), there(root), there(weight))
+    for a, b in zip(found, rows.normalize_gradient.__wrapped__(g, x, plain, root, weight)):
+        close(a, b, 10 * max(1.0, shift))
 
 
 def test_channel_norm_takes_numbers_for_weight_and_bias(there):
@@ -362,13 +444,23 @@ def every_kernel(there, dtype):
         flags = (True, False) if name == "sgd_momentum" else ()
         assert pointwise_cuda.in_place(name, [weight, g, *state], [0.5] * numbers + [*flags])
     running = there(np.ones(4, dtype))
+    matrix, vector = there(cotangent((6, 11), dtype)), there(cotangent((11,), dtype))
+    center, spread = rows.moments(matrix, 11)
+    shares = rows.softmax(matrix)
+    own = {**filters, "groups": 4}
+    filter_each = there(cotangent((4, 1, 3, 2), dtype))
+    depth = conv_depthwise.conv2d(x, filter_each, **own)
     channel_norm.running_average(running, mean, momentum=0.1, factor=2.0)
     return [cols, K.col2im(cols, size=(7, 5), **{k: v for k, v in options.items() if k != "kernel"}), y, index, total,
             K.spread_windows(y, index, size=(7, 5), **pool, dilation=(1, 1)),
             K.avg_pool2d_adjoint(total, size=(7, 5), **pool, ceil_mode=True), image,
             conv_cuda.conv2d_input(image, w, input_size=(7, 5), **filters), mean, variance, normal,
             *channel_norm.normalize_gradient(normal, x, mean, variance, 2.0, eps=1e-5),
-            channel_norm.scale_shift(x, mean, variance, True), weight, velocity, second, running,
+            channel_norm.scale_shift(x, mean, variance, True), shares, rows.softmax_gradient(matrix, shares), center,
+            rows.normalize(matrix, center, spread, vector, vector),
+            *rows.normalize_gradient(shares, matrix, center, spread, vector), depth,
+            conv_depthwise.conv2d_input(depth, filter_each, input_size=(7, 5), **own),
+            conv_depthwise.conv2d_weight(x, depth, kernel_size=(3, 2), **own), weight, velocity, second, running,
             *[pointwise_cuda.mapped(name, x) for name in ("relu", "sigmoid", "silu", "gelu", "gelu_tanh")],
             *[pointwise_cuda.mapped(name, x, x) for name in ("gate", "tanh_slope", "sigmoid_slope", "silu_slope", "gelu_slope",
                                                              "gelu_tanh_slope")]]
@@ -454,7 +546,8 @@ def test_the_choice_between_plain_and_twin(cuda_on_cpu):  # noqa: F811
     assert (transfers.to_host, transfers.to_device) == (0, 1), "to_strict's own"
     marked = {f.__name__ for f in twins._twins}
     assert marked >= {"im2col", "col2im", "conv2d", "conv2d_input", "conv2d_weight", "max_pool2d", "spread_windows",
-                      "avg_pool2d", "avg_pool2d_adjoint", "moments", "normalize", "scale_shift", "normalize_gradient"}
+                      "avg_pool2d", "avg_pool2d_adjoint", "moments", "normalize", "scale_shift", "normalize_gradient", "softmax",
+                      "softmax_gradient"}
 
 
 # ------------------------------------------------------------------------------------------- the compilers of a real GPU
@@ -482,7 +575,7 @@ def test_nvcc_compiles_the_kernels(tmp_path, dtype, wide):
     assert not [line for line in ptx.splitlines() if "atom." in line or "bar.sync" in line]
     if dtype == np.float32:  # no slip into double precision, but for sums over parts
         kernels = {part.split("(")[0]: part for part in ptx.split(".entry ")[1:]}
-        assert {name for name, text in kernels.items() if ".f64" in text} <= {"moments", "gradients"}
+        assert {name for name, text in kernels.items() if ".f64" in text} <= DOUBLE
 
 
 @pytest.mark.parametrize(("dtype", "wide"), TYPES)
