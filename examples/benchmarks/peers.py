@@ -1,7 +1,8 @@
-"""Some of the networks in other libraries, as their own examples would write them: DeZero, tinygrad and HIPS autograd.
+"""Some of the networks in other libraries, as their own examples would write them: Chainer, DeZero, tinygrad, HIPS autograd.
 
 `PEERS` says which network is written for which library, `steps(library, name)` returns a function that does one training
-step (SGD with momentum) or prediction. Chainer's last release does not install beside NumPy 2, so it is not here.
+step (SGD with momentum) or prediction. Chainer's last release is from 2022: `pip install "setuptools<70"` and
+`pip install --no-build-isolation --no-deps chainer`, then its requirements six, protobuf, filelock, typing_extensions.
 """
 
 import numpy as np
@@ -9,21 +10,84 @@ from models import MODELS
 
 __all__ = ["PEERS", "prepare", "steps"]
 
-PEERS = {"dezero": ("mlp", "lenet", "lenet-1"), "tinygrad": ("mlp", "lenet", "lenet-1"), "autograd": ("mlp",)}
+PEERS = {
+    "chainer": ("mlp", "lenet", "resnet20", "vgg", "lenet-1", "resnet20-1"), "dezero": ("mlp", "lenet", "lenet-1"),
+    "tinygrad": ("mlp", "lenet", "lenet-1"), "autograd": ("mlp",)}
 
 
 def prepare(library):
-    """What an old library needs of a new NumPy before it can be imported."""
-    if library == "dezero" and not hasattr(np, "int"):
-        setattr(np, "int", int)  # noqa: B010  (DeZero 0.0.13 was written for NumPy before 1.24)
+    """What an old library needs of a new NumPy before it can be imported: names that NumPy has given up."""
+    if library in ("chainer", "dezero"):
+        kinds = {kind: [np.dtype(f"{kind}{bits}").type for bits in sizes] for kind, sizes in (
+            ("int", (8, 16, 32, 64)), ("uint", (8, 16, 32, 64)), ("float", (16, 32, 64)), ("complex", (64, 128)))}
+        for name, value in {"int": int, "float": float, "bool": bool, "object": object, "complex": complex,
+                            "sctypes": {**kinds, "others": []}}.items():
+            setattr(np, name, value)
 
 
 def steps(library, name):
     """One step of network `name` in a peer library."""
     batch, task = MODELS[name][1:]
     rng = np.random.default_rng(0)
-    x, y = rng.normal(size=(batch, 1, 28, 28)).astype(np.float32), rng.integers(0, 10, batch)
+    shape = (1, 28, 28) if name.removesuffix("-1") in ("mlp", "lenet") else (3, 32, 32)
+    x, y = rng.normal(size=(batch, *shape)).astype(np.float32), rng.integers(0, 10, batch)
     return globals()[f"_{library}"](name.removesuffix("-1"), x, y, task)
+
+
+def _chainer(name, x, y, task):
+    import chainer
+    import chainer.functions as F
+    import chainer.links as L
+
+    def conv(c, f, size, stride=1, pad=0, nobias=False):
+        return L.Convolution2D(c, f, size, stride, pad, nobias)
+
+    class Block(chainer.Chain):
+        def __init__(self, c, f, stride):
+            super().__init__()
+            with self.init_scope():
+                self.conv1, self.bn1 = conv(c, f, 3, stride, 1, True), L.BatchNormalization(f)
+                self.conv2, self.bn2 = conv(f, f, 3, 1, 1, True), L.BatchNormalization(f)
+                if stride > 1:
+                    self.conv3, self.bn3 = conv(c, f, 1, stride, 0, True), L.BatchNormalization(f)
+
+        def forward(self, x):
+            y = self.bn2(self.conv2(F.relu(self.bn1(self.conv1(x)))))
+            return F.relu(y + (self.bn3(self.conv3(x)) if hasattr(self, "conv3") else x))
+
+    def halve(x):
+        return F.max_pooling_2d(x, 2, 2)
+
+    if name == "mlp":
+        layers = [L.Linear(784, 256), F.relu, L.Linear(256, 10)]
+    elif name == "lenet":
+        layers = [conv(1, 20, 5), halve, conv(20, 50, 5), halve, L.Linear(800, 500), F.relu, L.Linear(500, 10)]
+    elif name == "vgg":
+        layers = []
+        for c, f in ((3, 64), (64, 64), (64, 128), (128, 128)):
+            layers += [conv(c, f, 3, 1, 1), L.BatchNormalization(f), F.relu, *([halve] if c == f else [])]
+        layers += [L.Linear(128 * 8 * 8, 512), F.relu, L.Linear(512, 10)]
+    else:
+        layers = [conv(3, 16, 3, 1, 1, True), L.BatchNormalization(16), F.relu]
+        for c, f in ((16, 16), (16, 32), (32, 64)):
+            layers += [Block(c, f, f // c), Block(f, f, 1), Block(f, f, 1)]
+        layers += [lambda x: F.average_pooling_2d(x, x.shape[2]), L.Linear(64, 10)]
+    net, y = chainer.Sequential(*layers), y.astype(np.int32)
+    if task == "infer":
+        def predict():
+            with chainer.using_config("train", False), chainer.no_backprop_mode():
+                return net(x)
+        return predict
+    optimizer = chainer.optimizers.MomentumSGD(0.01, 0.9).setup(net)
+    optimizer.add_hook(chainer.optimizer_hooks.WeightDecay(1e-4))
+
+    def train():
+        net.cleargrads()
+        loss = F.softmax_cross_entropy(net(x), y)
+        loss.backward()
+        optimizer.update()
+        return loss
+    return train
 
 
 def _dezero(name, x, y, task):
