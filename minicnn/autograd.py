@@ -113,10 +113,22 @@ class detect_anomaly(ContextDecorator):
 
     def __enter__(self):
         self._before, _mode.anomaly = _mode.anomaly, True
+        _watching(1)
         return self
 
     def __exit__(self, *exc):
         _mode.anomaly = self._before
+        _watching(-1)
+
+
+_watched, _watched_lock = 0, threading.Lock()
+
+
+def _watching(change):
+    """Count the threads and blocks that watch for anomalies: while there are none, asking costs next to nothing."""
+    global _watched
+    with _watched_lock:
+        _watched += change
 
 
 _HERE = os.path.dirname(os.path.abspath(__file__)) + os.sep
@@ -359,7 +371,7 @@ class Primitive:
             if plan.wanted:
                 node = Node(plan, args, arrays, kw, y, saved, guard)
         out = Traced._result._make(y, node, guard)
-        if _mode.anomaly:
+        if _watched and _mode.anomaly:
             self._check_finite(y, arrays, node)
         return out
 
@@ -529,7 +541,7 @@ class Node:
                 continue
             if c.shape != edge.shape:
                 c = sum_to(c, shape=edge.shape)
-            if _mode.anomaly:
+            if _watched and _mode.anomaly:
                 self._check_finite(c.value if c.__class__ is Part else c, g)
             pairs.append((edge, c))
         return pairs

@@ -193,7 +193,8 @@ def backward(g, x, mean, root, weight, opener=None):
         block = scratch("block", (j - i, rows.shape[1]), dtype)
         ones = np.ones(j - i, dtype)
         if opener is not None:
-            np.copyto(out[i:j], np.greater(opener[i:j], dtype.type(0)))
+            mask = np.greater(opener[i:j], dtype.type(0), out=scratch("mask", block.shape, bool))
+            np.copyto(out[i:j], mask)
             np.multiply(given[i:j], out[i:j], out=out[i:j])
         np.subtract(rows[i:j], centre, out=block)
         np.multiply(block, grads[i:j], out=block)
