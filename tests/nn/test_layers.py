@@ -27,6 +27,7 @@ LAYERS = [  # (name, arguments, keyword arguments, input shape)
     ("MaxPool1d", (2,), {}, SEQUENCE), ("MaxPool2d", (2,), {}, IMAGE), ("MaxPool2d", (3, 2, 1), {"ceil_mode": True}, IMAGE),
     ("AvgPool1d", (3, 2, 1), {}, SEQUENCE), ("AvgPool2d", (3, 2, 1), {"count_include_pad": False}, IMAGE),
     ("AvgPool2d", (2,), {"divisor_override": 3}, IMAGE), ("AdaptiveAvgPool1d", (3,), {}, SEQUENCE),
+    *[(f"Adaptive{kind}Pool2d", (size,), {}, IMAGE) for kind in ("Avg", "Max") for size in ((1, 2), (2, 1), (1, 1))],
     ("AdaptiveAvgPool2d", (1,), {}, IMAGE), ("AdaptiveAvgPool2d", ((4, 3),), {}, IMAGE), ("AdaptiveMaxPool2d", ((4, 3),), {}, IMAGE),
     ("BatchNorm1d", (4,), {}, ROWS), ("BatchNorm1d", (4,), {}, SEQUENCE), ("BatchNorm2d", (4,), {}, IMAGE),
     ("BatchNorm2d", (4,), {"momentum": None, "eps": 1e-3}, IMAGE), ("BatchNorm2d", (4,), {"affine": False}, IMAGE),
