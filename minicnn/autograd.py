@@ -622,7 +622,7 @@ def run_backward(outputs, cotangents, targets=None, retain_graph=False, create_g
         if not isinstance(vertex, Node):
             leaves[key] = vertex
         if g.__class__ is Part:
-            if key in owned and pending[key].dtype == g.dtype:
+            if key in owned:
                 pending[key][g.index] += g.value
                 return
             g = g.whole()

@@ -94,6 +94,15 @@ def test_slices_of_a_leaf_and_of_mixed_dtype():
     np.testing.assert_allclose(a.grad._data, [2 + 1 / 3, 1 + 1 / 3, 1], rtol=1e-6)
 
 
+def test_a_slice_is_not_added_into_somebody_elses_array():
+    """The seed itself is what has arrived for b when the share of its slice comes."""
+    a, seed = leaf(1.0, 2.0, 3.0), np.array([1.0, 10.0, 100.0])
+    b = a * 1
+    (b + b[0]).backward(seed)
+    np.testing.assert_array_equal(seed, [1, 10, 100])
+    np.testing.assert_array_equal(a.grad._data, [112, 10, 100])
+
+
 def test_many_slices_cost_one_array_of_zeros(monkeypatch):
     """The gradient of t slices is added into one array: the work grows with t and not with t squared."""
     made = []
@@ -416,6 +425,9 @@ def test_anomaly_names_operation_and_line_backward():
 
 def test_anomaly_off_lets_nan_through():
     a = leaf(-1.0)
+    with mc.detect_anomaly():
+        pass
+    assert autograd._watched == 0  # no thread asks any longer
     with np.errstate(all="ignore"):
         assert np.isnan(a.log().data).all()
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from minicnn.kernels import get_num_threads, product, set_num_threads
+from minicnn.kernels import get_num_threads, parallel_for, product, set_num_threads
 
 
 @pytest.fixture(autouse=True)
@@ -14,6 +14,7 @@ def two_threads(monkeypatch):
     monkeypatch.setattr(product, "WORTH", 0.0)
     monkeypatch.setattr(product, "SMALL", 0.0)
     monkeypatch.setattr(product, "ROWS", 3)
+    monkeypatch.setattr(product, "LANES", 1)
     yield
     set_num_threads(before)
 
@@ -30,6 +31,23 @@ def test_matmul(a, b, dtype, rng):
         y = product.matmul(left, v)
         assert np.shape(y) == np.shape(u @ v) and y.dtype == dtype
         np.testing.assert_allclose(y, u @ v, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("m, n", [(40, 3), (3, 40), (33, 17), (17, 33)])
+def test_parts_begin_at_whole_lanes_and_the_callers_is_longer(m, n, monkeypatch, rng):
+    """Of two threads; the work that the caller has ahead is a tenth of all."""
+    monkeypatch.setattr(product, "LANES", 8)
+    monkeypatch.setattr(product, "LEAD", 0.1 * 2 * m * n * 5)
+    cuts = []
+    monkeypatch.setattr(product, "parallel_for", lambda count, work, parts=None, **options: (
+        cuts.append((count, options)), parallel_for(count, lambda i, j: (cuts.append((i, j)), work(i, j)), parts, **options)))
+    x, w, b = rng.normal(size=(m, 5)), rng.normal(size=(n, 5)), rng.normal(size=n)
+    np.testing.assert_allclose(product.matmul(x, w.T), x @ w.T, rtol=1e-12)
+    np.testing.assert_allclose(product.linear(x, w, b), x @ w.T + b, rtol=1e-12)
+    longer = max(m, n)
+    first = round(0.55 * longer / 8) * 8
+    assert [cuts[0], cuts[3]] == [(longer, {"step": 8, "lead": pytest.approx(0.1)})] * 2
+    assert [sorted(cuts[1:3]), sorted(cuts[4:6])] == [[(0, first), (first, longer)]] * 2
 
 
 @pytest.mark.parametrize("shape", [(3,), (0, 3), (1, 3), (7, 3), (20, 3), (2, 5, 3), (2, 1, 3)], ids=str)

@@ -205,6 +205,23 @@ def test_batch_norm_and_relu_in_one_pass(norm, shape, training, dtype, rng, monk
         np.testing.assert_array_equal(fused.state_dict()[key].numpy(), value.numpy(), err_msg=key)
 
 
+class Doubled(nn.BatchNorm2d):
+    def forward(self, input):
+        return 2 * super().forward(input)
+
+
+class Shifted(nn.ReLU):
+    def forward(self, input):
+        return super().forward(input) + 1
+
+
+@pytest.mark.parametrize("norm, relu", [(Doubled, nn.ReLU), (nn.BatchNorm2d, Shifted)])
+def test_layers_with_a_forward_of_their_own_run_it(norm, relu, rng):
+    x = mc.Tensor(rng.normal(size=(3, 2, 4, 4)).astype(np.float32))
+    net = nn.Sequential(norm(2), relu())
+    np.testing.assert_array_equal(net(x)._data, net[1](net[0](x))._data)
+
+
 @pytest.mark.parametrize("watched", [0, 1])
 def test_hooks_see_what_passes_between_batch_norm_and_relu(watched, rng):
     net, seen = nn.Sequential(nn.BatchNorm2d(2), nn.ReLU(), nn.Flatten()), []
