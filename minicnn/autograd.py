@@ -30,7 +30,7 @@ from typing import Any
 
 import numpy as np
 
-from .backend import fingerprint, is_array, on_host, xp_of
+from .backend import fingerprint, is_array, on_host, sum_over, xp_of
 from .errors import AnomalyError, DeviceError, GraphError, InputError, MinicnnError
 
 __all__ = [
@@ -680,7 +680,7 @@ def sum_to(x, *, shape):
     if leading and x.size >= _BLAS_SUM and on_host(x) and x.flags.c_contiguous and x.dtype.kind == "f":
         rows = x.reshape(math.prod(x.shape[: len(axes)]), -1)  # sums down columns are ones' x, which BLAS does several times faster
         return (np.ones(rows.shape[0], x.dtype) @ rows).reshape(shape)
-    return x.sum(axis=axes, keepdims=True).reshape(shape) if axes else x.reshape(shape)
+    return sum_over(x, axes, keepdims=True).reshape(shape) if axes else x.reshape(shape)
 
 
 @primitive(view=True)

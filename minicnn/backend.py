@@ -4,6 +4,7 @@ Everything above this floor asks an array for its module (`xp_of(x).exp(x)`) and
 """
 
 import importlib.util
+import math
 import threading
 import zlib
 
@@ -152,6 +153,20 @@ def scatter_add(target, index, values):
     xp = xp_of(target)
     xp.add.at(target, index, values)
     return target
+
+
+_SUM, _ROW = 1 << 12, 1 << 10  # numbers from which on, and up to which in a row, a sum is worth a call of BLAS
+
+
+def sum_over(x, axes, keepdims=False):
+    """x.sum(axes). Short rows, along the last axes of an array on the host, are multiplied by ones: BLAS takes a tenth of
+    `sum`'s time for 16 numbers, and a quarter for 160."""
+    count, width = len(axes), math.prod([x.shape[a] for a in axes])
+    if (type(x) is np.ndarray and x.size >= _SUM and 1 < width <= _ROW and axes == tuple(range(x.ndim - count, x.ndim))
+            and x.dtype.kind == "f" and x.flags.c_contiguous):
+        y = x.reshape(-1, width) @ np.ones(width, x.dtype)
+        return y.reshape(x.shape[: x.ndim - count] + (1,) * (count if keepdims else 0))
+    return x.sum(axis=axes, keepdims=keepdims)
 
 
 def fingerprint(array):

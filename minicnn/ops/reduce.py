@@ -3,7 +3,7 @@
 import math
 
 from ..autograd import broadcast_to, primitive, raw
-from ..backend import xp_of
+from ..backend import sum_over, xp_of
 from ..errors import InputError
 from ..kernels import rows
 from .elementwise import abs as abs_
@@ -55,7 +55,7 @@ def _count(shape, axis):
 @primitive
 def sum(x, *, axis=None, keepdims=False):
     """y = sum of x over the axes."""
-    return x.sum(axis=axes_of(axis, x.ndim), keepdims=keepdims)
+    return sum_over(x, axes_of(axis, x.ndim), keepdims)
 
 
 sum.defvjp(x=lambda g, x_shape, axis: _spread(g, x_shape, axis))

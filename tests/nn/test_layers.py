@@ -156,3 +156,13 @@ def test_embedding_refuses_a_padding_index_outside_the_table(index):
 @pytest.mark.parametrize("index", [-4, 3])
 def test_embedding_starts_with_a_row_of_zeros_for_padding(index):
     assert np.flatnonzero((mc.nn.Embedding(4, 2, padding_idx=index).weight._data == 0).all(axis=1)).tolist() == [index % 4]
+
+
+def test_reset_running_stats_starts_anew(rng):
+    layer = mc.nn.BatchNorm2d(3)
+    fresh = {k: v.numpy().copy() for k, v in layer.state_dict().items()}
+    layer(mc.Tensor(rng.normal(size=(4, 3, 2, 2)).astype(np.float32)))
+    assert layer.num_batches_tracked.item() == 1
+    layer.reset_running_stats()
+    for key, value in layer.state_dict().items():
+        np.testing.assert_array_equal(value.numpy(), fresh[key], err_msg=key)
