@@ -387,3 +387,13 @@ def test_right(name):
 
 def test_there_are_thirty():
     assert len(REFUSED) + len(RIGHT) >= 30
+
+
+def test_results_do_not_share_the_guard_of_what_they_were_computed_from():
+    """Only views do: writing into c = 2 x leaves x as it was, and what needs x keeps its gradient."""
+    a = mc.Tensor(np.array([1.0, 2.0]), requires_grad=True)
+    x = a * 1
+    y, c = x * x, x * 2
+    c.detach().zero_()
+    y.sum().backward()
+    np.testing.assert_array_equal(a.grad._data, [2, 4])

@@ -143,6 +143,7 @@ METHODS = [  # (what, shapes of the tensors)
     ("norm(p)", lambda lib, x: x.norm(3, dim=1), (CUBE,)), ("norm(1)", lambda lib, x: x.norm(1), (CUBE,)),
     ("cumsum", lambda lib, x: x.cumsum(dim=1), (CUBE,)), ("topk", lambda lib, x: x.topk(2, dim=1, largest=False), (CUBE,)),
     ("sort", lambda lib, x: x.sort(0, descending=True), (CUBE,)), ("gather", lambda lib, x: x.gather(1, ints(lib, [[[0], [2]], [[1], [1]]])), (CUBE,)),
+    ("gather from some rows", lambda lib, x: x.gather(1, ints(lib, [[2, 0]])), (ROWS,)),
     ("clamp", lambda lib, x: x.clamp(min=-0.2, max=0.5), (CUBE,)), ("clamp tensor", lambda lib, x, y: x.clamp(max=y), (CUBE, (4,))),
     ("maximum", lambda lib, x, y: lib.maximum(x, y), (CUBE, (4,))), ("minimum", lambda lib, x, y: x.minimum(y), (CUBE, (3, 1))),
     ("where", lambda lib, x, y: lib.where(x > y, x, y * 2), (CUBE, (3, 1))), ("masked_fill", lambda lib, x: x.masked_fill(x < 0, 7.0), (CUBE,)),

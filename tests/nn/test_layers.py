@@ -83,7 +83,8 @@ def test_layer(name, args, kwargs, shape, rng):
 
 
 @pytest.mark.parametrize("kwargs", [{}, {"batch_first": True}, {"bias": False}], ids=str)
-@pytest.mark.parametrize("masks", [{}, {"attn_mask": True}, {"key_padding_mask": True}, {"average_attn_weights": False}], ids=str)
+@pytest.mark.parametrize("masks", [{}, {"attn_mask": True}, {"key_padding_mask": True}, {"average_attn_weights": False},
+                                   {"attn_mask": True, "key_padding_mask": True}], ids=str)
 def test_attention(kwargs, masks, rng):
     ours, theirs = twins("MultiheadAttention", (6, 2), kwargs)
     x, memory = rng.normal(size=(4, 3, 6)), rng.normal(size=(4, 3, 6))

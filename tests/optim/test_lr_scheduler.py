@@ -44,6 +44,7 @@ SCHEDULES = {
     "cosine": (lambda o, m: m.CosineAnnealingLR(o, 10, 0.1), lambda t, lr: _cosine(t)(lr)),
     "cosine-to-zero": (lambda o, m: m.CosineAnnealingLR(o, 25),
                        lambda t, lr: lr * (1 + math.cos(math.pi * t / 25)) / 2),
+    "cosine up and down": (lambda o, m: m.CosineAnnealingLR(o, 4), lambda t, lr: lr * (1 + math.cos(math.pi * t / 4)) / 2),
     "lambda": (lambda o, m: m.LambdaLR(o, lambda t: 1 / (1 + t)), lambda t, lr: lr / (1 + t)),
     "lambdas": (lambda o, m: m.LambdaLR(o, [lambda t: 1 / (1 + t), lambda t: 0.5**t]),
                 lambda t, lr: lr / (1 + t) if lr == 0.5 else lr * 0.5**t),
