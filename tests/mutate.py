@@ -37,7 +37,7 @@ TESTS = {
     "kernels/": ["tests/kernels", "tests/test_ops.py", "tests/test_adjoints.py", "tests/nn", "tests/test_cuda_device.py"],
     "nn/functional/": [*INPUT, "tests/test_ops.py", "tests/nn", "tests/test_numbers.py", "tests/kernels", "tests/notes"],
     "nn/": [*INPUT, "tests/nn", "tests/test_numbers.py", "tests/notes"],
-    "optim/": ["tests/optim", "tests/test_cuda_device.py"],
+    "optim/": ["tests/optim", "tests/test_signatures_as_torch.py", "tests/test_cuda_device.py"],
     "autograd.py": ["tests/test_autograd.py", "tests/test_guards.py", "tests/test_derivatives.py", "tests/test_tensor.py",
                     "tests/test_ops.py"],
     "derivatives.py": ["tests/test_derivatives.py", "tests/test_guards.py"],
@@ -47,7 +47,7 @@ SKIP = {"kernels/buffers.py", "kernels/threads.py", "kernels/twins.py"}  # they 
 # (files, what a line of them contains, why a fault there leaves what is computed as it is)
 HARMLESS = (
     ("kernels/", r"^(CHUNK|CHUNK_BYTES|ROWS?|ROW, BLOCK_BYTES|BLOCK_BYTES) =", "how large the pieces are that work is cut into"),
-    ("kernels/", r"^(SMALL|WORTH|NARROW|BANDS) =", "from where on the faster of two ways is taken; both are tested to agree"),
+    ("kernels/", r"^(SMALL|WORTH|NARROW|BANDS|LEAD|LANES|SCATTERED) =", "from where on the faster of two ways is taken; both are tested to agree"),
     ("kernels/", r"^ *parallel_for\([\w.\[\]]+, part, None if .* else 1\)$", "how many threads take part"),
     ("kernels/plan.py", r"pixels", "from where on one of several algorithms is faster; all are tested to agree"),
     ("", r"stacklevel=", "which line a warning points to"),
