@@ -47,7 +47,8 @@ SKIP = {"kernels/buffers.py", "kernels/threads.py", "kernels/twins.py"}  # they 
 # (files, what a line of them contains, why a fault there leaves what is computed as it is)
 HARMLESS = (
     ("kernels/", r"^(CHUNK|CHUNK_BYTES|ROWS?|ROW, BLOCK_BYTES|BLOCK_BYTES) =", "how large the pieces are that work is cut into"),
-    ("kernels/", r"^(SMALL|WORTH|NARROW|BANDS|LEAD|LANES|SCATTERED) =", "from where on the faster of two ways is taken; both are tested to agree"),
+    ("kernels/", r"^(SMALL|WORTH|NARROW|BANDS) =", "from where on the faster of two ways is taken; both are tested to agree"),
+    ("kernels/", r"^(LEAD|LANES|SCATTERED) =", "how large the pieces are that work is cut into"),
     ("kernels/", r"^ *parallel_for\([\w.\[\]]+, part, None if .* else 1\)$", "how many threads take part"),
     ("kernels/plan.py", r"pixels", "from where on one of several algorithms is faster; all are tested to agree"),
     ("", r"stacklevel=", "which line a warning points to"),

@@ -98,6 +98,7 @@ CASES = [
     (lambda: nn.Linear(2, 3).load_state_dict({}), "Linear.load_state_dict: state_dict must be of this module's names and shapes, got missing: weight, bias. Build the module as it was when it was saved"),
     (lambda: F.relu([1.0]), "relu: input must be a Tensor, got list [1.0]. Wrap it: minicnn.tensor(data)"),
     (lambda: F.layer_norm(t(2, 3), 3, eps=-1), "layer_norm: eps must be a number >= 0, got int -1"),
+    (lambda: F.softplus(t(2), beta=0), "softplus: beta must be positive, got 0"),
     (lambda: F.softplus(t(2), beta="2"), "softplus: beta must be a number, got str '2'"),
     (lambda: F.max_pool2d(t(1, 1, 4, 4), 2, ceil_mode="yes"), "max_pool2d: ceil_mode must be True or False, got str 'yes'"),
     (lambda: F.linear(t(2, 3), t(4, 3).double()), "linear: weight must be of dtype float32, as the tensor beside it, got float64. Convert one with .to(dtype)"),

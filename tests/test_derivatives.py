@@ -172,3 +172,13 @@ def test_checkpoint_without_gradients(net):
     block, x, _ = net
     with mc.no_grad():
         assert not mc.checkpoint(block, x).requires_grad
+
+
+def test_grad_leaves_no_graph_and_refuses_unused_inputs_unless_asked():
+    a, b = (mc.Tensor(np.array([1.0, 2.0]), requires_grad=True) for _ in range(2))
+    y = (a * a).sum()
+    (g,) = mc.grad(y, (a,), retain_graph=True)
+    assert not g.requires_grad
+    with pytest.raises(GraphError, match="grad"):
+        mc.grad(y, (b,), retain_graph=True)
+    assert mc.grad(y, (b,), allow_unused=True) == (None,)

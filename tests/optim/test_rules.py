@@ -144,6 +144,12 @@ def test_centered_rmsprop_survives_a_constant_gradient():
 
 # ---------------------------------------------------------------------------------------------------------- LARS
 
+def test_lars_defaults():
+    """Those of You et al. 2017: trust 0.001, momentum 0.9."""
+    assert optim.LARS([Tensor(np.ones(2), requires_grad=True)]).defaults == {
+        "lr": 1.0, "momentum": 0.9, "weight_decay": 0, "trust_coeff": 0.001, "eps": 1e-8, "maximize": False}
+
+
 def _lars(w, gs, lr, momentum, wd, trust, eps):
     v = np.zeros_like(w)
     for g in gs:
