@@ -22,7 +22,8 @@ def prepare(library):
             ("int", (8, 16, 32, 64)), ("uint", (8, 16, 32, 64)), ("float", (16, 32, 64)), ("complex", (64, 128)))}
         for name, value in {"int": int, "float": float, "bool": bool, "object": object, "complex": complex,
                             "sctypes": {**kinds, "others": []}}.items():
-            setattr(np, name, value)
+            if name not in vars(np):
+                setattr(np, name, value)
 
 
 def steps(library, name):
