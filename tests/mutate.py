@@ -48,7 +48,6 @@ SKIP = {"kernels/buffers.py", "kernels/threads.py", "kernels/twins.py"}  # they 
 HARMLESS = (
     ("kernels/", r"^(CHUNK|CHUNK_BYTES|ROWS?|ROW, BLOCK_BYTES|BLOCK_BYTES) =", "how large the pieces are that work is cut into"),
     ("kernels/", r"^(SMALL|WORTH|NARROW|BANDS) =", "from where on the faster of two ways is taken; both are tested to agree"),
-    ("kernels/", r"^(LEAD|LANES|SCATTERED) =", "how large the pieces are that work is cut into"),
     ("kernels/", r"^ *parallel_for\([\w.\[\]]+, part, None if .* else 1\)$", "how many threads take part"),
     ("kernels/plan.py", r"pixels", "from where on one of several algorithms is faster; all are tested to agree"),
     ("", r"stacklevel=", "which line a warning points to"),
