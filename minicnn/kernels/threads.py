@@ -6,6 +6,7 @@ threads that BLAS leaves spinning after a call slow everything else down.
 """
 
 import contextlib
+import contextvars
 import ctypes
 import os
 import pathlib
@@ -58,17 +59,17 @@ def _available():
 
 
 def _help(jobs):
-    """What a helping thread does: take a job (work, start, stop, where to report), do it, report None or the error."""
+    """What a helping thread does: take a job (work, start, stop, context, where to report), do it, report None or the error."""
     _state.inside = True
     while (job := jobs.get()) is not None:
-        work, start, stop, done = job
+        work, start, stop, context, done = job
         try:
-            work(start, stop)
+            context.run(work, start, stop)
         except BaseException as error:  # it is raised again in the thread that waits for the report
             done.put(error)
         else:
             done.put(None)
-        del job, work, done  # while it waits, a helper must not keep the last job's arrays alive
+        del job, work, context, done  # while it waits, a helper must not keep the last job's arrays alive
 
 
 def get_num_threads():
@@ -122,7 +123,7 @@ def parallel_for(count, work, parts=None, *, step=1, lead=0.0):
         parts = min(parts, len(_helpers) + 1)
         edges = _edges(count, parts, step, lead)
         for i in range(1, parts):
-            _jobs.put((work, edges[i], edges[i + 1], done))
+            _jobs.put((work, edges[i], edges[i + 1], contextvars.copy_context(), done))  # what np.errstate says holds there too
     _state.inside = True
     try:
         work(0, edges[1])

@@ -103,6 +103,19 @@ def test_an_error_in_a_part_reaches_the_caller(three_threads):
     threads.parallel_for(3, lambda i, j: None)
 
 
+def test_parts_follow_the_callers_errstate(three_threads):
+    def work(i, j):
+        if i > 0:  # in a helping thread
+            np.array(1.0) / np.array(0.0)
+
+    with np.errstate(divide="ignore"):
+        threads.parallel_for(3, work)
+    with np.errstate(divide="raise"), pytest.raises(FloatingPointError):
+        threads.parallel_for(3, work)
+    with pytest.warns(RuntimeWarning, match="divide by zero"):
+        threads.parallel_for(3, work)
+
+
 def test_blas_is_restored_when_threads_are_left_to_it():
     before = threads.get_num_threads()
     try:

@@ -297,12 +297,13 @@ def test_softmax(there, problem, spread):
     close(rows.softmax_gradient(there(g), there(y)), rows.softmax_gradient.__wrapped__(g, y), 5)
 
 
-@pytest.mark.filterwarnings("ignore:invalid value encountered")
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 def test_softmax_of_special_values(there, value):
     x = cotangent((3, 11), np.float32)
     x[1, 4] = value
-    np.testing.assert_allclose(back(rows.softmax(there(x))), rows.softmax.__wrapped__(x), rtol=1e-5)
+    with np.errstate(invalid="ignore"):
+        expected = rows.softmax.__wrapped__(x)
+    np.testing.assert_allclose(back(rows.softmax(there(x))), expected, rtol=1e-5)
 
 
 @again
