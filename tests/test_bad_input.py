@@ -7,6 +7,7 @@ import minicnn as mc
 from minicnn import data, nn, optim
 from minicnn.errors import InputError
 from minicnn.nn import functional as F
+from minicnn.ops.checks import describe
 
 
 def t(*shape):
@@ -138,3 +139,9 @@ def test_nan_loss_stops_backward_with_advice():
     x = mc.tensor([float("nan")], requires_grad=True)
     with pytest.raises(AnomalyError, match="the loss is nan.*detect_anomaly"):
         (x * 2).sum().backward()
+
+
+@pytest.mark.parametrize("length", [60, 200])
+def test_long_values_are_cut_off_at_80_characters(length):
+    shown = describe("x" * length)
+    assert shown == f"str '{'x' * length}'"[:80] and len(shown) == min(80, length + 6)
