@@ -482,3 +482,17 @@ def test_a_node_keeps_what_its_rules_name_and_nothing_else():
                                            (x.log(), False, False, 1)):
         plan = y._node.plan
         assert (plan.keep_y, plan.keep_shapes, len(plan.keep)) == (keeps_y, keeps_shapes, kept)
+
+
+def test_anomaly_mode_holds_for_its_own_thread_only():
+    seen = []
+
+    def work():
+        with np.errstate(all="ignore"):
+            seen.append(np.isnan(leaf(-1.0).log()._data).all())
+
+    with mc.detect_anomaly():
+        thread = threading.Thread(target=work)
+        thread.start()
+        thread.join()
+    assert seen == [True]

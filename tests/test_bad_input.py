@@ -145,3 +145,9 @@ def test_nan_loss_stops_backward_with_advice():
 def test_long_values_are_cut_off_at_80_characters(length):
     shown = describe("x" * length)
     assert shown == f"str '{'x' * length}'"[:80] and len(shown) == min(80, length + 6)
+
+
+@pytest.mark.parametrize("dim", [-4, 3])
+def test_unsqueeze_refuses_places_beyond_the_end(dim):
+    with pytest.raises(InputError, match="unsqueeze: dim must be"):
+        t(2, 3).unsqueeze(dim)
