@@ -62,3 +62,11 @@ def test_scale_shift(relu, rng):
 def test_shift(shape, rng):
     x, v = rng.normal(size=shape).astype(np.float32), rng.normal(size=shape[1]).astype(np.float32)
     np.testing.assert_array_equal(channel_norm.shift(x, v), x + v[:, None, None], strict=True)
+
+
+def test_normalize_adds_eps_to_the_variance(rng):
+    x, c = rng.normal(size=(3, 5, 7, 4)).astype(np.float32), (5,)
+    mean, variance, weight, bias = rng.normal(size=c), rng.uniform(1, 2, c), rng.normal(size=c), rng.normal(size=c)
+    found = channel_norm.normalize(x, mean, variance, weight, bias, eps=0.5)
+    column = [v[:, None, None] for v in (mean, variance, weight, bias)]
+    np.testing.assert_allclose(found, (x - column[0]) / np.sqrt(column[1] + 0.5) * column[2] + column[3], rtol=1e-4, atol=1e-5)
