@@ -61,10 +61,10 @@ class RawModule:
     """cupy.RawModule, as far as the library uses it."""
 
     def __init__(self, *, code, options=()):
-        self.library = compiled(code, options)
+        self.compiled = compiled(code, options)
 
     def get_function(self, name):
-        launch = getattr(self.library, f"launch_{name}")
+        launch = getattr(self.compiled, f"launch_{name}")
 
         def kernel(grid, block, args):
             FakeCupy.launches.append(name)

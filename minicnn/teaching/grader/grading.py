@@ -46,7 +46,7 @@ class Result:
     message: str = ""
     idea: str = ""
     seconds: float = 0.0
-    library_seconds: float = 0.0
+    reference_seconds: float = 0.0
 
     @property
     def points(self):
@@ -59,7 +59,7 @@ class Result:
         if self.status == "to do":
             return f"to do: {self.check.title}"
         if self.status == "passed":
-            return f"passed: {self.check.title} in {1e3 * self.seconds:.2f} ms, the reference in {1e3 * self.library_seconds:.2f} ms"
+            return f"passed: {self.check.title} in {1e3 * self.seconds:.2f} ms, the reference in {1e3 * self.reference_seconds:.2f} ms"
         return f"wrong: {self.check.title}: {self.message}" + (f". {self.idea}" if self.idea else "")
 
 
@@ -144,7 +144,7 @@ def fresh_copy(args):
 
 def grade(homework, hand_in, check, seeds=None):
     """One check of a hand-in, on every case of every seed."""
-    seconds = library_seconds = 0.0
+    seconds = reference_seconds = 0.0
     wrong_on = []  # (args, what came) of the cases that went wrong: they tell which idea is missing
     message = ""
     for seed in SEEDS + (secrets.randbits(32),) if seeds is None else seeds:
@@ -158,14 +158,14 @@ def grade(homework, hand_in, check, seeds=None):
             seconds += answer["seconds"]
             start = time.perf_counter()
             expected = homework.references[check.function](*fresh_copy(args))
-            library_seconds += time.perf_counter() - start
+            reference_seconds += time.perf_counter() - start
             trouble = verdict(check, expected, answer["value"], args)
             if trouble:
                 message = message or f"{trouble}, on {shown(args)}, seed {seed}"
                 wrong_on.append((args, expected, answer["value"]))
     if wrong_on:
         return Result(check, "wrong", message, missed_idea(homework, check, wrong_on))
-    return Result(check, "passed", seconds=seconds, library_seconds=library_seconds)
+    return Result(check, "passed", seconds=seconds, reference_seconds=reference_seconds)
 
 
 def verdict(check, expected, value, args):

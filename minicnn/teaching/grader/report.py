@@ -13,7 +13,7 @@ def format_report(chapter, hand_in, results):
     for r in results:
         lines.append(f"  {r.status:<6}  {r.points}/{r.check.points}  {r.check.title}")
         if r.status == "passed":
-            lines[-1] += f"   [{1e3 * r.seconds:.2f} ms; the reference {1e3 * r.library_seconds:.2f} ms]"
+            lines[-1] += f"   [{1e3 * r.seconds:.2f} ms; the reference {1e3 * r.reference_seconds:.2f} ms]"
         elif r.message:
             lines.append(f"                 {r.message}")
         if r.idea:
