@@ -561,10 +561,10 @@ class Part:
     The walk adds it into what has arrived already, so that t slices of an array cost one array of zeros and not t.
     """
 
-    __slots__ = ("shape", "index", "value", "dtype")
+    __slots__ = ("shape", "index", "value")
 
     def __init__(self, value, index, shape):
-        self.value, self.index, self.shape, self.dtype = value, index, shape, value.dtype
+        self.value, self.index, self.shape = value, index, shape
 
     def whole(self):
         """The array, newly made."""

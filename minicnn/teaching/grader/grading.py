@@ -59,7 +59,8 @@ class Result:
         if self.status == "to do":
             return f"to do: {self.check.title}"
         if self.status == "passed":
-            return f"passed: {self.check.title} in {1e3 * self.seconds:.2f} ms, the reference in {1e3 * self.reference_seconds:.2f} ms"
+            return (f"passed: {self.check.title} in {1e3 * self.seconds:.2f} ms, "
+                    f"the reference in {1e3 * self.reference_seconds:.2f} ms")
         return f"wrong: {self.check.title}: {self.message}" + (f". {self.idea}" if self.idea else "")
 
 
